@@ -1,0 +1,3 @@
+//! The `pronto` command.
+
+fn main() {}

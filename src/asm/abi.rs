@@ -1,0 +1,429 @@
+//! What compiled code and the engine agree on: state, layouts, statuses, argument places.
+//!
+//! This is the only module that both the engine and the backends know.
+//!
+//! # Roles of registers
+//!
+//! | role            | amd64 | arm64 | |
+//! |-----------------|-------|-------|--|
+//! | call engine     | `r14` | `x28` | always points to the [`CallEngine`] |
+//! | memory base     | `r15` | `x27` | base of memory 0 of the current instance |
+//! | memory bound    | `r13` | `x26` | its length in bytes; `Explicit` mode only |
+//! | value stack     | `rsp` | `sp`  | |
+//! | callee          | `r11` | `x17` | `*const VmFuncRef` on entry through a reference |
+//!
+//! The role registers are state of the running instance, not of a frame: whoever changes the
+//! instance or its memory (a thunk, the switch in an indirect entry) sets them, so that no caller
+//! reloads anything after a call.
+//!
+//! # A frame on the value stack (addresses grow upwards, `size` a multiple of 16)
+//!
+//! ```text
+//!   sp + size      caller's sp
+//!   sp + size - 8  return address      amd64: pushed by `call`; arm64: x30 stored by the prologue
+//!   ...            saved registers     callee-saved registers that this function pins
+//!   ...            homes of operands   by depth, one cell each (two when the function has v128)
+//!   sp             homes of locals     one cell each, v128 two
+//! ```
+//!
+//! Arguments travel in registers and in [`CallEngine::more`], so a frame never depends on who
+//! called it.
+#![allow(
+    dead_code,
+    reason = "a layout is described whole, though a machine may not use each part"
+)]
+
+use std::mem::offset_of;
+
+use crate::ir::module::ModuleInfo;
+use crate::ir::types::{FuncIdx, GlobalIdx, MemIdx, TableIdx, TypeIdx, ValType};
+
+/// Why compiled code left. A newtype, not an enum: machine code writes it.
+#[repr(transparent)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ExitCode(pub(crate) u32);
+
+impl ExitCode {
+    pub(crate) const RETURNED: Self = Self(0);
+    /// A call of a host function; [`CallEngine::callee`] is its [`VmFuncRef`].
+    pub(crate) const HOST_CALL: Self = Self(1);
+    /// [`CallEngine::exit_arg`] is [`crate::ir::op::Builtin::code`].
+    pub(crate) const BUILTIN: Self = Self(2);
+    /// A listened-to function begins; `exit_arg` is its index.
+    pub(crate) const LISTENER_BEFORE: Self = Self(3);
+    /// A listened-to function returns; `exit_arg` is its index.
+    pub(crate) const LISTENER_AFTER: Self = Self(4);
+    /// Traps are `TRAP + TrapCode as u32`.
+    pub(crate) const TRAP: Self = Self(16);
+
+    /// The trap that this status tells of.
+    pub(crate) fn trap(self) -> Option<TrapCode> {
+        TrapCode::ALL
+            .get(self.0.checked_sub(Self::TRAP.0)? as usize)
+            .copied()
+    }
+}
+
+/// Traps that compiled code raises.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum TrapCode {
+    Unreachable,
+    MemoryOutOfBounds,
+    TableOutOfBounds,
+    /// A `call_indirect` whose callee has another signature, is null, or is not filled in yet;
+    /// [`CallEngine::callee`] tells which.
+    IndirectCall,
+    IntegerOverflow,
+    IntegerDivisionByZero,
+    BadConversionToInteger,
+    StackOverflow,
+    /// Debug builds: a 32-bit address was not zero-extended.
+    BadAddress,
+}
+
+impl TrapCode {
+    pub(crate) const ALL: [Self; 9] = [
+        Self::Unreachable,
+        Self::MemoryOutOfBounds,
+        Self::TableOutOfBounds,
+        Self::IndirectCall,
+        Self::IntegerOverflow,
+        Self::IntegerDivisionByZero,
+        Self::BadConversionToInteger,
+        Self::StackOverflow,
+        Self::BadAddress,
+    ];
+}
+
+pub(crate) const INT_ARGS: usize = 6;
+pub(crate) const FLOAT_ARGS: usize = 8;
+pub(crate) const INT_RESULTS: usize = 2;
+pub(crate) const FLOAT_RESULTS: usize = 2;
+
+/// Cells for arguments or results that find no register: 1000 v128 at the most, which is the
+/// validator's limit for both.
+pub(crate) const MORE_CELLS: usize = 2000;
+
+/// Bytes that the prologue's check keeps free below any frame: the guest frames of functions
+/// that skip the check, the exit thunks, and a signal handler's frame.
+pub(crate) const STACK_RESERVE: usize = 64 * 1024 + 4096;
+
+/// Frames up to this size compare `sp` itself with the limit; the reserve covers the rest.
+pub(crate) const SMALL_FRAME: usize = 2048;
+
+/// State that compiled code reads and writes. Its address stays in the call-engine register.
+///
+/// Pointers are 64-bit on both machines, so one layout serves both backends.
+#[repr(C, align(16))]
+#[derive(Debug)]
+pub(crate) struct CallEngine {
+    /// Instance whose code runs.
+    pub(crate) instance: *mut VmInstance,
+    /// Functions trap when their frame would reach below this address.
+    pub(crate) stack_limit: usize,
+    pub(crate) exit: ExitCode,
+    pub(crate) exit_arg: u32,
+    /// Set by calls through a reference that leave: the callee.
+    pub(crate) callee: *const VmFuncRef,
+    /// Where a trap was raised: an address inside the trapping instruction's site.
+    pub(crate) exit_pc: usize,
+    /// The value stack's pointer while the host runs. After a trap: `sp` of the trapping frame.
+    /// After other exits: below the registers that the thunk saved.
+    pub(crate) guest_sp: usize,
+    /// The host stack's pointer while the guest runs.
+    pub(crate) host_sp: usize,
+    /// `unsafe extern "C" fn(*mut CallEngine) -> u32`: serves an exit; 0 resumes, 1 leaves.
+    pub(crate) dispatch: usize,
+    /// Thunk behind [`VmFuncRef::code`] of host functions.
+    pub(crate) host_call: usize,
+    /// Thunk for builtins: arguments as in a call, the number in `exit_arg`.
+    pub(crate) builtin: usize,
+    /// Thunk for listeners: keeps every argument register.
+    pub(crate) listener: usize,
+    /// Read at loop heads where interruption is asked for; not zero: leave.
+    pub(crate) interrupt: u32,
+    pub(crate) reserved: u32,
+    /// The store that this engine belongs to.
+    pub(crate) store: *mut (),
+    /// Where each trap goes, by [`TrapCode`]. amd64: the address after the site's `call` is on
+    /// top of the stack. arm64: the site's address is in `x16`.
+    pub(crate) traps: [usize; TrapCode::ALL.len()],
+    /// Integer arguments, then integer results, while a call is between guest and host.
+    /// The upper half of an `i32` is undefined when the host wrote it.
+    pub(crate) ints: [u64; INT_ARGS],
+    /// Float arguments and results, likewise.
+    pub(crate) floats: [[u64; 2]; FLOAT_ARGS],
+    /// Arguments and results beyond those in registers, for every kind of call.
+    pub(crate) more: [u64; MORE_CELLS],
+}
+
+macro_rules! offsets {
+    ($ty:ident: $($name:ident = $field:ident;)*) => {
+        $(pub(crate) const $name: i32 = offset_of!($ty, $field) as i32;)*
+    };
+}
+
+offsets! { CallEngine:
+    INSTANCE = instance;
+    STACK_LIMIT = stack_limit;
+    EXIT = exit;
+    EXIT_ARG = exit_arg;
+    CALLEE = callee;
+    EXIT_PC = exit_pc;
+    GUEST_SP = guest_sp;
+    HOST_SP = host_sp;
+    DISPATCH = dispatch;
+    HOST_CALL = host_call;
+    BUILTIN = builtin;
+    LISTENER = listener;
+    INTERRUPT = interrupt;
+    TRAPS = traps;
+    INTS = ints;
+    FLOATS = floats;
+    MORE = more;
+}
+
+// amd64 reaches what code touches often with a one-byte displacement.
+const _: () = assert!(offset_of!(CallEngine, interrupt) < 128);
+
+/// Head of an instance; [`InstanceLayout`] says what follows it.
+#[repr(C, align(16))]
+#[derive(Debug)]
+pub(crate) struct VmInstance {
+    /// Memory 0, defined or imported; an empty one when the module has none.
+    pub(crate) memory0: *mut VmMemory,
+    /// The engine's record of this instance.
+    pub(crate) data: *mut (),
+}
+
+offsets! { VmInstance:
+    MEMORY0 = memory0;
+}
+
+/// A linear memory as code sees it.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct VmMemory {
+    pub(crate) base: *mut u8,
+    /// Length in bytes.
+    pub(crate) bound: u64,
+}
+
+/// A table as code sees it: references, never zero in funcref tables (see [`VmFuncRef`]).
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct VmTable {
+    pub(crate) elems: *mut u64,
+    pub(crate) len: u64,
+}
+
+/// A function that can be called through a reference, wherever it is defined.
+///
+/// A funcref *value* is the address of one, or 0 for null. A funcref *table* holds, in place of
+/// null, the address of a `VmFuncRef` whose `sig` is [`NULL_SIG`], so that `call_indirect`
+/// compares one number.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct VmFuncRef {
+    /// The indirect entry, called with the address of this record in the callee register.
+    pub(crate) code: usize,
+    /// The callee's instance; null for a host function.
+    pub(crate) instance: *mut VmInstance,
+    /// Signature, numbered by the [`crate::Engine`].
+    pub(crate) sig: u32,
+    /// Index of the function in its instance's module, or in the store's host functions.
+    pub(crate) index: u32,
+}
+
+/// `sig` of the record that stands for null in tables. No function has it.
+pub(crate) const NULL_SIG: u32 = u32::MAX;
+
+offsets! { VmMemory:
+    MEMORY_BASE = base;
+    MEMORY_BOUND = bound;
+}
+offsets! { VmTable:
+    TABLE_ELEMS = elems;
+    TABLE_LEN = len;
+}
+offsets! { VmFuncRef:
+    REF_CODE = code;
+    REF_INSTANCE = instance;
+    REF_SIG = sig;
+}
+
+/// Where the parts of an instance lie, in bytes from its [`VmInstance`].
+///
+/// ```text
+///   VmInstance
+///   sigs       u32               per type: the engine's number of the signature
+///   globals    16 bytes          per global: the value, or for an import a pointer to it
+///   tables     VmTable           per table: itself, or for an import a pointer to it
+///   memories   VmMemory          per memory: itself, or for an import a pointer to it
+///   imports    *const VmFuncRef  per imported function
+///   refs       VmFuncRef         per defined function that escapes
+/// ```
+#[derive(Clone, Debug, Default)]
+pub(crate) struct InstanceLayout {
+    sigs: u32,
+    globals: u32,
+    tables: u32,
+    memories: u32,
+    imports: u32,
+    refs: u32,
+    /// Per function: its position among `refs`, for those that have one.
+    ref_index: Vec<u32>,
+    size: u32,
+}
+
+/// In `InstanceLayout::ref_index`: the function has no record in the instance.
+const NO_REF: u32 = u32::MAX;
+
+impl InstanceLayout {
+    /// Lays out the instances of a module. The validator's limits (a million of each kind) keep
+    /// every offset below 2^31.
+    pub(crate) fn new(module: &ModuleInfo) -> Self {
+        fn align16(at: usize) -> usize {
+            at.next_multiple_of(16)
+        }
+        let mut count = 0;
+        let ref_index = (0u32..)
+            .zip(&module.escapes)
+            .map(|(index, escapes)| {
+                if !escapes || index < module.imported_funcs {
+                    return NO_REF;
+                }
+                count += 1;
+                count - 1
+            })
+            .collect();
+        let sigs = size_of::<VmInstance>();
+        let globals = align16(sigs + 4 * module.types.len());
+        let tables = globals + 16 * module.globals.len();
+        let memories = tables + 16 * module.tables.len();
+        let imports = memories + 16 * module.memories.len();
+        let refs = align16(imports + 8 * module.imported_funcs as usize);
+        let size = align16(refs + size_of::<VmFuncRef>() * count as usize);
+        Self {
+            sigs: sigs as u32,
+            globals: globals as u32,
+            tables: tables as u32,
+            memories: memories as u32,
+            imports: imports as u32,
+            refs: refs as u32,
+            ref_index,
+            size: size as u32,
+        }
+    }
+
+    /// Bytes of an instance.
+    pub(crate) fn size(&self) -> usize {
+        self.size as usize
+    }
+
+    pub(crate) fn sig(&self, ty: TypeIdx) -> i32 {
+        (self.sigs + 4 * ty.0) as i32
+    }
+
+    pub(crate) fn global(&self, global: GlobalIdx) -> i32 {
+        (self.globals + 16 * global.0) as i32
+    }
+
+    pub(crate) fn table(&self, table: TableIdx) -> i32 {
+        (self.tables + 16 * table.0) as i32
+    }
+
+    pub(crate) fn memory(&self, memory: MemIdx) -> i32 {
+        (self.memories + 16 * memory.0) as i32
+    }
+
+    /// The pointer to an imported function's record.
+    pub(crate) fn import(&self, func: FuncIdx) -> i32 {
+        (self.imports + 8 * func.0) as i32
+    }
+
+    /// The record of a defined function that escapes.
+    pub(crate) fn func_ref(&self, func: FuncIdx) -> Option<i32> {
+        match self.ref_index[func.index()] {
+            NO_REF => None,
+            at => Some((self.refs + size_of::<VmFuncRef>() as u32 * at) as i32),
+        }
+    }
+}
+
+/// Where an argument or result travels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// The n-th integer argument register; [`CallEngine::ints`] between guest and host.
+    Int(usize),
+    /// The n-th float argument register; [`CallEngine::floats`] between guest and host.
+    Float(usize),
+    /// From this cell of [`CallEngine::more`] on.
+    More(usize),
+}
+
+/// Hands out places for a list of values, first to last.
+#[derive(Clone, Debug)]
+pub(crate) struct Places {
+    ints: usize,
+    floats: usize,
+    more: usize,
+    max_ints: usize,
+    max_floats: usize,
+}
+
+impl Places {
+    pub(crate) const fn params() -> Self {
+        Self {
+            ints: 0,
+            floats: 0,
+            more: 0,
+            max_ints: INT_ARGS,
+            max_floats: FLOAT_ARGS,
+        }
+    }
+
+    pub(crate) const fn results() -> Self {
+        Self {
+            ints: 0,
+            floats: 0,
+            more: 0,
+            max_ints: INT_RESULTS,
+            max_floats: FLOAT_RESULTS,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn next(&mut self, ty: ValType) -> Place {
+        let (used, max, place): (_, _, fn(usize) -> Place) = if ty.is_float() {
+            (&mut self.floats, self.max_floats, Place::Float)
+        } else {
+            (&mut self.ints, self.max_ints, Place::Int)
+        };
+        if *used < max {
+            *used += 1;
+            return place(*used - 1);
+        }
+        let cell = self.more;
+        self.more += ty.cells() as usize;
+        Place::More(cell)
+    }
+}
+
+/// How code reaches and checks linear memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum MemoryMode {
+    /// Each access compares its end with the bound. No signal handler.
+    Explicit,
+    /// Accesses run into a guard region; a signal handler turns the fault into a trap.
+    Guard,
+}
+
+/// In `Guard` mode, accesses with a static offset below this need no check: 4 GiB of address
+/// space and this much behind it are reserved for each memory.
+pub(crate) const GUARD_OFFSET: u64 = 1 << 31;
+
+/// Bytes reserved for a memory in `Guard` mode: any 32-bit address, plus an offset below
+/// [`GUARD_OFFSET`], plus the widest access.
+pub(crate) const GUARD_RESERVATION: u64 = (1 << 32) + GUARD_OFFSET + 65_536;

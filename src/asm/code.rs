@@ -1,0 +1,269 @@
+//! The code buffer that `dynasm!` writes to, with labels, fix-ups, trap sites and relocations.
+//!
+//! One buffer holds one function at a time, hot in cache; the driver appends each finished
+//! function to the module's code. Labels are numbers: binding stores an offset, and the fix-ups
+//! are patched in one go at the end of the function.
+#![allow(
+    unsafe_code,
+    reason = "bytes are written through a raw pointer: reserve() bounds them"
+)]
+
+use super::abi::TrapCode;
+
+/// A place in the code of the current function, bound or not yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct CodeLabel(pub(crate) u32);
+
+/// Bytes that may be written after one [`CodeBuf::reserve`].
+pub(crate) const RESERVE: usize = 512;
+
+const UNBOUND: u32 = u32::MAX;
+
+/// A field of an instruction that waits for a label. What `kind` means is the backend's affair.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Fixup {
+    pub(crate) pos: u32,
+    pub(crate) label: CodeLabel,
+    pub(crate) kind: u8,
+}
+
+/// A trap that is raised out of line, after the function's body.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ColdTrap {
+    pub(crate) label: CodeLabel,
+    pub(crate) trap: TrapCode,
+    /// Offset in the module of the operator that traps.
+    pub(crate) wasm_pos: u32,
+}
+
+/// A direct call that waits for its callee's place.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reloc {
+    /// Offset of the field to patch.
+    pub(crate) pos: u32,
+    /// Index of the function that is called.
+    pub(crate) func: u32,
+}
+
+/// Ties a code offset to an offset in the module, for backtraces: the address after a call or
+/// after a trap's site, or that of a memory access that may fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Site {
+    pub(crate) code: u32,
+    pub(crate) wasm: u32,
+}
+
+/// # Invariants
+///
+/// `start <= cur <= end`, all within one allocation that this buffer owns as `bytes`, whose
+/// length is 0 and whose capacity reaches to `end`. Between two calls of [`Self::reserve`] at most
+/// [`RESERVE`] bytes are written.
+#[derive(Debug)]
+pub(crate) struct CodeBuf {
+    bytes: Vec<u8>,
+    cur: *mut u8,
+    labels: Vec<u32>,
+    pub(crate) fixups: Vec<Fixup>,
+    pub(crate) colds: Vec<ColdTrap>,
+    pub(crate) relocs: Vec<Reloc>,
+    pub(crate) sites: Vec<Site>,
+    /// Offset in the module of the operator being emitted.
+    pub(crate) wasm_pos: u32,
+}
+
+// SAFETY: `cur` points into `bytes`, which the buffer owns.
+unsafe impl Send for CodeBuf {}
+
+impl CodeBuf {
+    pub(crate) fn new() -> Self {
+        let mut bytes = Vec::with_capacity(64 * 1024);
+        let cur = bytes.as_mut_ptr();
+        Self {
+            bytes,
+            cur,
+            labels: Vec::new(),
+            fixups: Vec::new(),
+            colds: Vec::new(),
+            relocs: Vec::new(),
+            sites: Vec::new(),
+            wasm_pos: 0,
+        }
+    }
+
+    /// Forgets the function that the buffer held.
+    pub(crate) fn clear(&mut self) {
+        self.cur = self.bytes.as_mut_ptr();
+        self.labels.clear();
+        self.fixups.clear();
+        self.colds.clear();
+        self.relocs.clear();
+        self.sites.clear();
+    }
+
+    /// Makes room for [`RESERVE`] bytes. The shared pass calls it once per record, and before
+    /// each step of a loop whose length the module chooses.
+    #[inline]
+    pub(crate) fn reserve(&mut self) {
+        if self.bytes.capacity() - (self.offset() as usize) < RESERVE {
+            self.grow();
+        }
+    }
+
+    #[cold]
+    fn grow(&mut self) {
+        let len = self.offset() as usize;
+        // SAFETY: the first `len` bytes were written, and `len` is within the capacity.
+        unsafe { self.bytes.set_len(len) };
+        self.bytes.reserve(self.bytes.capacity().max(RESERVE));
+        // SAFETY: `len` is within the capacity.
+        self.cur = unsafe { self.bytes.as_mut_ptr().add(len) };
+        // SAFETY: shrinking.
+        unsafe { self.bytes.set_len(0) };
+    }
+
+    /// Where the next byte goes, from the start of the function.
+    #[inline]
+    pub(crate) fn offset(&self) -> u32 {
+        (self.cur as usize - self.bytes.as_ptr() as usize) as u32
+    }
+
+    /// The code so far.
+    pub(crate) fn code(&self) -> &[u8] {
+        // SAFETY: the first `offset` bytes were written.
+        unsafe { std::slice::from_raw_parts(self.bytes.as_ptr(), self.offset() as usize) }
+    }
+
+    /// The code so far, to patch.
+    pub(crate) fn code_mut(&mut self) -> &mut [u8] {
+        let len = self.offset() as usize;
+        // SAFETY: the first `offset` bytes were written.
+        unsafe { std::slice::from_raw_parts_mut(self.bytes.as_mut_ptr(), len) }
+    }
+
+    #[inline]
+    fn write<const N: usize>(&mut self, bytes: [u8; N]) {
+        debug_assert!(self.offset() as usize + N <= self.bytes.capacity());
+        // SAFETY: the last `reserve` left room for RESERVE bytes, and no emitter writes more.
+        unsafe {
+            self.cur.cast::<[u8; N]>().write_unaligned(bytes);
+            self.cur = self.cur.add(N);
+        }
+    }
+
+    /// A label to bind later.
+    #[inline]
+    pub(crate) fn new_label(&mut self) -> CodeLabel {
+        self.labels.push(UNBOUND);
+        CodeLabel(self.labels.len() as u32 - 1)
+    }
+
+    /// Binds a label to the current offset.
+    #[inline]
+    pub(crate) fn bind(&mut self, label: CodeLabel) {
+        let here = self.offset();
+        self.labels[label.0 as usize] = here;
+    }
+
+    /// Offset of a label, if it is bound.
+    #[inline]
+    pub(crate) fn label_offset(&self, label: CodeLabel) -> Option<u32> {
+        match self.labels[label.0 as usize] {
+            UNBOUND => None,
+            offset => Some(offset),
+        }
+    }
+
+    /// Notes that the field at `pos` needs the label.
+    #[inline]
+    pub(crate) fn fixup(&mut self, pos: u32, label: CodeLabel, kind: u8) {
+        self.fixups.push(Fixup { pos, label, kind });
+    }
+
+    /// A label that raises `trap` for the current operator; its code follows the body.
+    #[inline]
+    pub(crate) fn trap(&mut self, trap: TrapCode) -> CodeLabel {
+        let label = self.new_label();
+        self.colds.push(ColdTrap {
+            label,
+            trap,
+            wasm_pos: self.wasm_pos,
+        });
+        label
+    }
+
+    /// Ties the current code offset to the current operator.
+    #[inline]
+    pub(crate) fn site(&mut self) {
+        self.sites.push(Site {
+            code: self.offset(),
+            wasm: self.wasm_pos,
+        });
+    }
+
+    /// Notes that the field at `pos` takes the place of `func`.
+    #[inline]
+    pub(crate) fn reloc(&mut self, pos: u32, func: u32) {
+        self.relocs.push(Reloc { pos, func });
+    }
+
+    // The names that `dynasm!` calls.
+
+    #[inline]
+    pub(crate) fn push(&mut self, byte: u8) {
+        self.write([byte]);
+    }
+
+    #[inline]
+    pub(crate) fn push_i8(&mut self, value: i8) {
+        self.write(value.to_le_bytes());
+    }
+
+    #[inline]
+    pub(crate) fn push_i16(&mut self, value: i16) {
+        self.write(value.to_le_bytes());
+    }
+
+    #[inline]
+    pub(crate) fn push_i32(&mut self, value: i32) {
+        self.write(value.to_le_bytes());
+    }
+
+    #[inline]
+    pub(crate) fn push_i64(&mut self, value: i64) {
+        self.write(value.to_le_bytes());
+    }
+
+    #[inline]
+    pub(crate) fn push_u16(&mut self, value: u16) {
+        self.write(value.to_le_bytes());
+    }
+
+    #[inline]
+    pub(crate) fn push_u32(&mut self, value: u32) {
+        self.write(value.to_le_bytes());
+    }
+
+    #[inline]
+    pub(crate) fn push_u64(&mut self, value: u64) {
+        self.write(value.to_le_bytes());
+    }
+
+    /// Copies a short constant byte string.
+    #[inline]
+    pub(crate) fn extend(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.write([byte]);
+        }
+    }
+
+    /// Pads with `byte` to a multiple of `alignment` (at most [`RESERVE`]).
+    pub(crate) fn align(&mut self, alignment: usize, byte: u8) {
+        while !(self.offset() as usize).is_multiple_of(alignment) {
+            self.write([byte]);
+        }
+    }
+
+    pub(crate) fn runtime_error(&self, message: &'static str) -> ! {
+        unreachable!("the emitters check every operand: {message}")
+    }
+}

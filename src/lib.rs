@@ -1,0 +1,4 @@
+//! Pronto.
+#![deny(unsafe_code)]
+pub(crate) mod asm;
+pub(crate) mod ir;
