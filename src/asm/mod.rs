@@ -4,5 +4,6 @@
 
 pub(crate) mod abi;
 pub(crate) mod code;
+pub(crate) mod driver;
 pub(crate) mod isa;
 pub(crate) mod regs;

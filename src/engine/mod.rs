@@ -1,0 +1,1 @@
+//! Running: the public types, the dispatcher, memory, instances.
