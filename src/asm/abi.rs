@@ -112,6 +112,25 @@ pub(crate) const STACK_RESERVE: usize = 64 * 1024 + 4096;
 /// Frames up to this size compare `sp` itself with the limit; the reserve covers the rest.
 pub(crate) const SMALL_FRAME: usize = 2048;
 
+/// The code between host and guest, that each machine's `entry` provides for each memory mode.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Thunks {
+    /// Calls a function from the host: arguments and results in [`CallEngine::ints`], `floats`
+    /// and `more`; the value stack's top is 16-aligned. Returns with [`CallEngine::exit`] set.
+    pub(crate) enter: unsafe extern "C" fn(*mut CallEngine, *const VmFuncRef, usize),
+    /// Goes on after an exit that the dispatcher answered with "leave", as if it had answered
+    /// "resume".
+    pub(crate) resume: unsafe extern "C" fn(*mut CallEngine),
+    /// For [`CallEngine::host_call`].
+    pub(crate) host_call: usize,
+    /// For [`CallEngine::builtin`].
+    pub(crate) builtin: usize,
+    /// For [`CallEngine::listener`].
+    pub(crate) listener: usize,
+    /// For [`CallEngine::traps`].
+    pub(crate) traps: [usize; TrapCode::ALL.len()],
+}
+
 /// State that compiled code reads and writes. Its address stays in the call-engine register.
 ///
 /// Pointers are 64-bit on both machines, so one layout serves both backends.
