@@ -146,7 +146,8 @@ pub(crate) trait Isa: Sized {
     const SLOT_OPERANDS: bool;
     /// Set if division has fixed registers.
     const FIXED_DIV: Option<FixedDiv>;
-    /// Holds the table index at [`Self::call_indirect`]. Never in a [`RegFile`].
+    /// Holds the table index at [`Self::call_indirect`]. Never in a [`RegFile`], and untouched by
+    /// the methods under "Moves", which place the call's arguments meanwhile.
     const CALL_INDEX: Gpr;
 
     fn new(options: IsaOptions) -> Self;

@@ -3,7 +3,16 @@
 //! Nothing here knows a machine. A backend is an [`isa::Isa`].
 
 pub(crate) mod abi;
+mod arith;
+mod call;
 pub(crate) mod code;
+pub(crate) mod compile;
 pub(crate) mod driver;
+mod frame;
 pub(crate) mod isa;
+mod memory;
+mod merge;
+mod place;
 pub(crate) mod regs;
+pub(crate) mod sites;
+mod stack;

@@ -1,0 +1,331 @@
+//! Numeric records: bring operands where the instruction wants them, emit it, push the result.
+
+use super::compile::Pass;
+use super::isa::{Cond, DivChecks, ImmUse, Isa, Rhs, TruncOp};
+use super::merge::Test;
+use super::place::Popped;
+use super::regs::{Gpr, Reg, RegSet};
+use super::stack::{Loc, class};
+use crate::ir::op::{Div, FloatBin, FloatCmp, FloatUn, IntBin, IntCmp, IntUn, Shift};
+use crate::ir::types::{Size, ValType};
+
+fn int(size: Size) -> ValType {
+    match size {
+        Size::S32 => ValType::I32,
+        Size::S64 => ValType::I64,
+    }
+}
+
+fn float(size: Size) -> ValType {
+    match size {
+        Size::S32 => ValType::F32,
+        Size::S64 => ValType::F64,
+    }
+}
+
+fn rhs_reg(rhs: Rhs) -> Option<Reg> {
+    match rhs {
+        Rhs::Reg(reg) => Some(reg.into()),
+        Rhs::Imm(_) | Rhs::Slot(_) => None,
+    }
+}
+
+impl<I: Isa> Pass<'_, I> {
+    pub(super) fn int_bin(&mut self, op: IntBin, size: Size) {
+        let (mut rhs, mut lhs) = (self.pop(), self.pop());
+        if op.commutes() && in_register_late(&lhs) && !in_register_late(&rhs) {
+            (lhs, rhs) = (rhs, lhs);
+        }
+        if op == IntBin::Mul
+            && let Some(bits) = rhs.constant()
+            && bits.is_power_of_two()
+        {
+            return self.shift_by(Shift::Shl, size, lhs, u64::from(bits.trailing_zeros()));
+        }
+        let rhs = self.rhs(rhs, ImmUse::Bin(op), size);
+        let lhs = self.read_lhs(lhs);
+        let dst = self.dst(
+            int(size),
+            [Some(lhs), rhs_reg(rhs).filter(|_| op.commutes())],
+        );
+        self.isa.int_bin(op, size, dst.gpr(), lhs.gpr(), rhs);
+        self.finish(int(size), dst);
+    }
+
+    pub(super) fn shift(&mut self, op: Shift, size: Size) {
+        let (count, lhs) = (self.pop(), self.pop());
+        if let Some(bits) = count.constant() {
+            return self.shift_by(op, size, lhs, bits);
+        }
+        let lhs = match self.isa.shift_count(op) {
+            None => {
+                let count = self.read(count);
+                (self.read_lhs(lhs), count)
+            }
+            Some(fixed) => self.fix_count(fixed.into(), count, lhs),
+        };
+        let (lhs, count) = lhs;
+        let dst = self.dst(int(size), [Some(lhs), None]);
+        self.isa
+            .shift(op, size, dst.gpr(), lhs.gpr(), Rhs::Reg(count.gpr()));
+        self.finish(int(size), dst);
+    }
+
+    /// Puts a count into the register that the machine insists on, the left operand elsewhere.
+    fn fix_count(&mut self, fixed: Reg, count: Popped, mut lhs: Popped) -> (Reg, Reg) {
+        self.take(fixed);
+        if matches!(lhs.loc, Loc::Reg { reg, .. } if reg == fixed) {
+            let other = self.alloc(RegSet::INTS);
+            self.load_into(other, lhs);
+            lhs.loc = Loc::Reg {
+                reg: other,
+                clean: false,
+            };
+        }
+        self.load_into(fixed, count);
+        (self.read_lhs(lhs), fixed)
+    }
+
+    fn shift_by(&mut self, op: Shift, size: Size, lhs: Popped, count: u64) {
+        let count = match size {
+            Size::S32 => count & 31,
+            Size::S64 => count & 63,
+        };
+        let lhs = self.read_lhs(lhs);
+        let dst = self.dst(int(size), [Some(lhs), None]);
+        self.isa
+            .shift(op, size, dst.gpr(), lhs.gpr(), Rhs::Imm(count as i64));
+        self.finish(int(size), dst);
+    }
+
+    pub(super) fn div(&mut self, op: Div, size: Size) {
+        let (rhs, lhs) = (self.pop(), self.pop());
+        if let Some(divisor) = rhs.constant()
+            && divisor.is_power_of_two()
+            && matches!(op, Div::DivU | Div::RemU)
+        {
+            return self.div_by_power(op, size, lhs, divisor);
+        }
+        let minus_one = match size {
+            Size::S32 => u64::from(u32::MAX),
+            Size::S64 => u64::MAX,
+        };
+        let checks = DivChecks {
+            zero: rhs.constant().is_none_or(|bits| bits == 0),
+            minus_one: rhs.constant().is_none_or(|bits| bits == minus_one),
+        };
+        let Some(fixed) = I::FIXED_DIV else {
+            let (rhs, lhs) = (self.read_gpr(rhs), self.read_gpr(lhs));
+            let dst = self.dst(int(size), [Some(lhs.into()), Some(rhs.into())]);
+            self.isa.div(op, size, checks, dst.gpr(), lhs, rhs);
+            self.finish(int(size), dst);
+            return;
+        };
+        let (fixed_lhs, clobber) = (Reg::int(fixed.lhs), Reg::int(fixed.clobber));
+        self.take(fixed_lhs);
+        self.take(clobber);
+        let rhs = self.divisor([fixed_lhs, clobber], rhs);
+        self.load_into(fixed_lhs, lhs);
+        let dst = match op {
+            Div::DivS | Div::DivU => fixed.quotient,
+            Div::RemS | Div::RemU => fixed.remainder,
+        };
+        self.isa.div(op, size, checks, dst, fixed.lhs, rhs);
+        self.push_reg(int(size), dst.into());
+    }
+
+    /// The divisor in a register other than the fixed ones.
+    fn divisor(&mut self, fixed: [Reg; 2], rhs: Popped) -> Gpr {
+        match rhs.loc {
+            Loc::Reg { reg, .. } if fixed.contains(&reg) => {
+                let other = self.alloc(RegSet::INTS);
+                self.load_into(other, rhs);
+                other.gpr()
+            }
+            Loc::Reg { .. } | Loc::Const(_) | Loc::Local { .. } | Loc::Home => self.read_gpr(rhs),
+        }
+    }
+
+    /// Unsigned division by 2^k is a shift, its remainder a mask.
+    fn div_by_power(&mut self, op: Div, size: Size, lhs: Popped, divisor: u64) {
+        if op == Div::DivU {
+            let count = u64::from(divisor.trailing_zeros());
+            return self.shift_by(Shift::ShrU, size, lhs, count);
+        }
+        let mask = Popped {
+            loc: Loc::Const(divisor - 1),
+            ..lhs
+        };
+        let rhs = self.rhs(mask, ImmUse::Bin(IntBin::And), size);
+        let lhs = self.read_lhs(lhs);
+        let dst = self.dst(int(size), [Some(lhs), rhs_reg(rhs)]);
+        self.isa
+            .int_bin(IntBin::And, size, dst.gpr(), lhs.gpr(), rhs);
+        self.finish(int(size), dst);
+    }
+
+    pub(super) fn int_un(&mut self, op: IntUn, size: Size) {
+        let src = self.pop();
+        let src = self.read(src);
+        let dst = self.dst(int(size), [Some(src), None]);
+        self.isa.int_un(op, size, dst.gpr(), src.gpr());
+        self.finish(int(size), dst);
+    }
+
+    pub(super) fn int_cmp(&mut self, mut cmp: IntCmp, size: Size) {
+        let (mut rhs, mut lhs) = (self.pop(), self.pop());
+        if in_register_late(&lhs) && !in_register_late(&rhs) {
+            (lhs, rhs) = (rhs, lhs);
+            cmp = cmp.swapped();
+        }
+        let lhs = self.read(lhs);
+        let rhs = self.rhs(rhs, ImmUse::Cmp, size);
+        self.isa.int_cmp(cmp, size, lhs.gpr(), rhs);
+        self.test(Test::Cond(Cond::Int(cmp)));
+    }
+
+    pub(super) fn eqz(&mut self, size: Size) {
+        let src = self.pop();
+        let reg = self.read_gpr(src);
+        self.test(Test::Zero {
+            size,
+            reg,
+            zero: true,
+        });
+    }
+
+    pub(super) fn float_bin(&mut self, op: FloatBin, size: Size) {
+        let (rhs, lhs) = (self.pop(), self.pop());
+        let rhs = self.float_rhs(rhs);
+        let lhs = self.read_lhs(lhs);
+        let dst = self.dst(float(size), [Some(lhs), None]);
+        self.isa.float_bin(op, size, dst.fpr(), lhs.fpr(), rhs);
+        self.finish(float(size), dst);
+    }
+
+    pub(super) fn float_un(&mut self, op: FloatUn, size: Size) {
+        let src = self.pop();
+        let src = self.read(src);
+        let dst = self.dst(float(size), [Some(src), None]);
+        self.isa.float_un(op, size, dst.fpr(), src.fpr());
+        self.finish(float(size), dst);
+    }
+
+    pub(super) fn float_cmp(&mut self, cmp: FloatCmp, size: Size) {
+        let (rhs, lhs) = (self.pop(), self.pop());
+        let (rhs, lhs) = (self.read_fpr(rhs), self.read_fpr(lhs));
+        self.isa.float_cmp(cmp, size, lhs, rhs);
+        self.test(Test::Cond(Cond::Float(cmp)));
+    }
+
+    /// `wrap` to `i32`, or `extend` to `i64`.
+    pub(super) fn extend(&mut self, signed: bool, to: ValType) {
+        let src = self.pop();
+        if let Some(bits) = src.constant() {
+            let low = bits as u32;
+            let bits = if signed {
+                i64::from(low as i32) as u64
+            } else {
+                u64::from(low)
+            };
+            return self.push(to, Loc::Const(bits));
+        }
+        let src = self.read(src);
+        let dst = self.dst(to, [Some(src), None]);
+        self.isa.extend(signed, dst.gpr(), src.gpr());
+        self.finish(to, dst);
+    }
+
+    pub(super) fn trunc(&mut self, from: Size, to: Size, signed: bool, sat: bool) {
+        let src = self.pop();
+        let src = self.read_fpr(src);
+        let dst = self.dst(int(to), [None, None]);
+        self.isa.trunc(
+            TruncOp {
+                from,
+                to,
+                signed,
+                sat,
+            },
+            dst.gpr(),
+            src,
+        );
+        self.finish(int(to), dst);
+    }
+
+    pub(super) fn convert(&mut self, from: Size, to: Size, signed: bool) {
+        let src = self.pop();
+        let src = self.read_gpr(src);
+        let dst = self.dst(float(to), [None, None]);
+        self.isa.convert(from, to, signed, dst.fpr(), src);
+        self.finish(float(to), dst);
+    }
+
+    pub(super) fn demote(&mut self) {
+        let src = self.pop();
+        let src = self.read(src);
+        let dst = self.dst(ValType::F32, [Some(src), None]);
+        self.isa.demote(dst.fpr(), src.fpr());
+        self.finish(ValType::F32, dst);
+    }
+
+    pub(super) fn promote(&mut self) {
+        let src = self.pop();
+        let src = self.read(src);
+        let dst = self.dst(ValType::F64, [Some(src), None]);
+        self.isa.promote(dst.fpr(), src.fpr());
+        self.finish(ValType::F64, dst);
+    }
+
+    pub(super) fn float_to_bits(&mut self, size: Size) {
+        let src = self.pop();
+        let src = self.read_fpr(src);
+        let dst = self.dst(int(size), [None, None]);
+        self.isa.float_to_bits(size, dst.gpr(), src);
+        self.finish(int(size), dst);
+    }
+
+    pub(super) fn bits_to_float(&mut self, size: Size) {
+        let src = self.pop();
+        let src = self.read_gpr(src);
+        let dst = self.dst(float(size), [None, None]);
+        self.isa.bits_to_float(size, dst.fpr(), src);
+        self.finish(float(size), dst);
+    }
+
+    pub(super) fn select(&mut self) {
+        let cond = self.pop();
+        let reg = self.read_gpr(cond);
+        let cond = self.flags(Test::Zero {
+            size: Size::S32,
+            reg,
+            zero: false,
+        });
+        self.select_on(cond);
+    }
+
+    /// `select` on what the flags say.
+    pub(super) fn select_on(&mut self, cond: Cond) {
+        let (b, a) = (self.pop(), self.pop());
+        let ty = a.ty;
+        let (b, a) = (self.read(b), self.read(a));
+        let dst = self.dst(ty, [Some(a), Some(b)]);
+        if class(ty) == RegSet::FLOATS {
+            self.isa
+                .float_select(cond, ty.width(), dst.fpr(), a.fpr(), b.fpr());
+        } else {
+            let size = if ty == ValType::I32 {
+                Size::S32
+            } else {
+                Size::S64
+            };
+            self.isa.select(cond, size, dst.gpr(), a.gpr(), b.gpr());
+        }
+        self.finish(ty, dst);
+    }
+}
+
+/// Whether an operand is better on the right of an instruction: a constant, or at home.
+fn in_register_late(operand: &Popped) -> bool {
+    matches!(operand.loc, Loc::Const(_) | Loc::Home)
+}

@@ -1,0 +1,284 @@
+//! The single emission pass: one walk over a function's records.
+//!
+//! The pass owns where values are; the backend owns how instructions look.
+
+use super::abi::{InstanceLayout, TrapCode};
+use super::code::CodeLabel;
+use super::isa::{Frame, Isa, IsaOptions};
+use super::memory::CheckedLocals;
+use super::regs::{Reg, RegFile};
+use super::stack::{LocalState, Operand, Registers};
+use crate::ir::func::Func;
+use crate::ir::module::ModuleInfo;
+use crate::ir::op::Op;
+use crate::ir::types::{LocalIdx, Size, ValType, Width};
+
+/// What every function of a module shares.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Context<'a> {
+    pub(crate) module: &'a ModuleInfo,
+    pub(crate) layout: &'a InstanceLayout,
+    pub(crate) options: IsaOptions,
+}
+
+/// State of the function at hand; its buffers are kept from function to function.
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) operands: Vec<Operand>,
+    /// Operands below this depth are at home or constant (a register may hold a copy).
+    pub(super) canonical: usize,
+    pub(super) regs: Registers,
+    pub(super) locals: Vec<LocalState>,
+    /// Float locals that are pinned.
+    pub(super) float_pins: Vec<u32>,
+    pub(super) bounds: CheckedLocals,
+    pub(super) frame: Frame,
+    pub(super) operand_base: i32,
+    pub(super) operand_cell: i32,
+    /// (dst, src, width); see `Pass::resolve_moves`.
+    pub(super) moves: Vec<(Reg, Reg, Width)>,
+    /// Work lists, empty between records.
+    pub(super) loads: Vec<(Reg, super::place::Popped)>,
+    pub(super) places: Vec<super::abi::Place>,
+    pub(super) targets: Vec<CodeLabel>,
+}
+
+/// Emits functions, one after the other.
+pub(crate) struct Emitter<I> {
+    pub(crate) isa: I,
+    state: State,
+}
+
+/// Where the parts of an emitted function lie, from its first byte.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Emitted {
+    pub(crate) entry: u32,
+    pub(crate) switch: u32,
+    pub(crate) frame: u32,
+}
+
+impl<I: Isa> Emitter<I> {
+    pub(crate) fn new(options: IsaOptions) -> Self {
+        Self {
+            isa: I::new(options),
+            state: State {
+                operands: Vec::new(),
+                canonical: 0,
+                regs: Registers::new(),
+                locals: Vec::new(),
+                float_pins: Vec::new(),
+                bounds: CheckedLocals::default(),
+                frame: Frame::default(),
+                operand_base: 0,
+                operand_cell: 8,
+                moves: Vec::new(),
+                loads: Vec::new(),
+                places: Vec::new(),
+                targets: Vec::new(),
+            },
+        }
+    }
+
+    /// Emits `func` into the backend's buffer.
+    pub(crate) fn emit(&mut self, cx: &Context<'_>, func: &Func, listened: bool) -> Emitted {
+        Pass {
+            isa: &mut self.isa,
+            st: &mut self.state,
+            cx,
+            func,
+            file: I::regs(cx.options.mode),
+            listened,
+            at: 0,
+            sink: None,
+            live: true,
+            epilogue: None,
+            stubs: [None; TrapCode::ALL.len()],
+        }
+        .run()
+    }
+}
+
+/// One function's emission.
+pub(super) struct Pass<'a, I> {
+    pub(super) isa: &'a mut I,
+    pub(super) st: &'a mut State,
+    pub(super) cx: &'a Context<'a>,
+    pub(super) func: &'a Func,
+    pub(super) file: &'static RegFile,
+    pub(super) listened: bool,
+    /// Index of the next record.
+    at: usize,
+    /// The pinned local that the result at hand is written to.
+    pub(super) sink: Option<LocalIdx>,
+    /// Whether the code at hand can be reached by falling through.
+    pub(super) live: bool,
+    /// A shared way out, once there is one.
+    pub(super) epilogue: Option<CodeLabel>,
+    /// The function's stub for each kind of trap, once one is needed.
+    stubs: [Option<CodeLabel>; TrapCode::ALL.len()],
+}
+
+/// Machine code bytes per record, at the most, on average over a function.
+const CODE_PER_OP: usize = 96;
+
+impl<I: Isa> Pass<'_, I> {
+    fn run(mut self) -> Emitted {
+        let func = self.func;
+        let bound = CODE_PER_OP * (func.ops.len() + func.locals.len()) + 16 * func.targets.len();
+        self.isa.begin(bound + 4096);
+        self.begin();
+        self.st.canonical = 0;
+        self.st.bounds.clear();
+        let buf = self.isa.buf();
+        buf.wasm_pos = func.body_pos;
+        for _ in &func.labels {
+            buf.new_label();
+        }
+        let escapes = self.cx.module.escapes[func.func_idx().index()];
+        let (switch, entry_label) = (buf.new_label(), buf.new_label());
+        buf.reserve();
+        if escapes {
+            self.isa.indirect_entry(switch);
+        }
+        let entry = self.isa.buf().offset();
+        self.isa.buf().bind(entry_label);
+        self.enter_function();
+        while let Some(&op) = func.ops.get(self.at) {
+            let buf = self.isa.buf();
+            buf.reserve();
+            buf.wasm_pos = func.pos[self.at];
+            self.at += 1;
+            self.op(op);
+            self.st.regs.held = super::regs::RegSet::EMPTY;
+        }
+        self.cold_traps();
+        self.isa.buf().bind(switch);
+        let switch_at = self.isa.buf().offset();
+        if escapes {
+            self.isa.buf().reserve();
+            self.isa.switch_thunk(entry_label);
+        }
+        self.isa.finish();
+        Emitted {
+            entry,
+            switch: switch_at,
+            frame: self.st.frame.size,
+        }
+    }
+
+    /// The record after the one at hand.
+    #[inline]
+    pub(super) fn peek(&self) -> Option<Op> {
+        self.func.ops.get(self.at).copied()
+    }
+
+    /// Passes over the next record, which the one at hand has done.
+    #[inline]
+    pub(super) fn skip(&mut self) {
+        self.at += 1;
+    }
+
+    /// The code label of a label of the function: they were made first, in order.
+    pub(super) fn code_label(label: crate::ir::types::LabelIdx) -> CodeLabel {
+        CodeLabel(label.0)
+    }
+
+    fn op(&mut self, op: Op) {
+        match op {
+            Op::I32Const(value) => self.push_const(ValType::I32, u64::from(value as u32)),
+            Op::I64Const(value) => self.push_const(ValType::I64, value as u64),
+            Op::F32Const(bits) => self.push_const(ValType::F32, u64::from(bits)),
+            Op::F64Const(bits) => self.push_const(ValType::F64, bits),
+            Op::RefNull(ty) => self.push_const(ty, 0),
+            Op::RefFunc(func) => self.ref_func(func),
+            Op::RefIsNull => self.eqz(Size::S64),
+            Op::LocalGet(local) => self.push_local(local),
+            Op::LocalSet(local) => self.set_local(local),
+            Op::LocalTee(local) => {
+                self.set_local(local);
+                self.push_local(local);
+            }
+            Op::GlobalGet(global) => self.global_get(global),
+            Op::GlobalSet(global) => self.global_set(global),
+            Op::Drop => {
+                self.pop();
+            }
+            Op::Select => self.select(),
+            Op::IntBin(op, size) => self.int_bin(op, size),
+            Op::Shift(op, size) => self.shift(op, size),
+            Op::Div(op, size) => self.div(op, size),
+            Op::IntCmp(cmp, size) => self.int_cmp(cmp, size),
+            Op::Eqz(size) => self.eqz(size),
+            Op::IntUn(op, size) => self.int_un(op, size),
+            Op::FloatBin(op, size) => self.float_bin(op, size),
+            Op::FloatUn(op, size) => self.float_un(op, size),
+            Op::FloatCmp(cmp, size) => self.float_cmp(cmp, size),
+            Op::Wrap => self.extend(false, ValType::I32),
+            Op::Extend { signed } => self.extend(signed, ValType::I64),
+            Op::Trunc {
+                from,
+                to,
+                signed,
+                sat,
+            } => self.trunc(from, to, signed, sat),
+            Op::Convert { from, to, signed } => self.convert(from, to, signed),
+            Op::Demote => self.demote(),
+            Op::Promote => self.promote(),
+            Op::FloatToBits(size) => self.float_to_bits(size),
+            Op::BitsToFloat(size) => self.bits_to_float(size),
+            Op::Load(load, _, offset) => self.load(load, offset),
+            Op::Store(store, _, offset) => self.store(store, offset),
+            Op::MemorySize(memory) => self.memory_size(memory),
+            Op::Builtin(builtin) => self.builtin(builtin),
+            Op::Block(label) => self.block(label),
+            Op::Loop(label) => self.loop_head(label),
+            Op::If { or_else, .. } => self.if_(or_else),
+            Op::Label(label) => self.label(label),
+            Op::Br(label) => self.br(label),
+            Op::BrIf(label) => self.br_if(label),
+            Op::BrTable { first, count } => self.br_table(first, count),
+            Op::Return => self.return_(),
+            Op::Unreachable => self.unreachable(),
+            Op::Call(func) => self.call(func),
+            Op::CallIndirect { ty, table } => self.call_indirect(ty, table),
+        }
+    }
+
+    fn stub(&mut self, trap: TrapCode) -> CodeLabel {
+        let isa = &mut *self.isa;
+        *self.stubs[trap as usize].get_or_insert_with(|| isa.buf().new_label())
+    }
+
+    pub(super) fn unreachable(&mut self) {
+        let stub = self.stub(TrapCode::Unreachable);
+        self.isa.trap_site(stub);
+        self.live = false;
+    }
+
+    /// Traps are raised out of line: a site each, which its address tells from the others, and
+    /// a stub for each kind.
+    fn cold_traps(&mut self) {
+        let colds = std::mem::take(&mut self.isa.buf().colds);
+        for cold in &colds {
+            let stub = self.stub(cold.trap);
+            let buf = self.isa.buf();
+            buf.reserve();
+            buf.wasm_pos = cold.wasm_pos;
+            buf.bind(cold.label);
+            self.isa.trap_site(stub);
+        }
+        self.isa.buf().colds = colds;
+        for trap in TrapCode::ALL {
+            if let Some(stub) = self.stubs[trap as usize] {
+                let buf = self.isa.buf();
+                buf.reserve();
+                buf.bind(stub);
+                self.isa.trap_stub(trap);
+            }
+        }
+    }
+
+    fn push_const(&mut self, ty: ValType, bits: u64) {
+        self.push(ty, super::stack::Loc::Const(bits));
+    }
+}
