@@ -2,9 +2,12 @@
 
 use std::ops::Range;
 
-use wasmparser::{FuncToValidate, ValidatorResources};
+use wasmparser::{
+    Encoding, FuncToValidate, Parser, Payload, Validator, ValidatorResources, WasmFeatures,
+};
 
 use super::module::ModuleInfo;
+use super::sections;
 use crate::error::Error;
 
 /// A function body that waits to be lowered.
@@ -18,4 +21,102 @@ pub(crate) struct Body {
 pub(crate) struct Decoded {
     pub(crate) info: ModuleInfo,
     pub(crate) bodies: Vec<Body>,
+}
+
+/// What [`decode`] accepts unless it is told otherwise: WebAssembly 2.0 and extended constant
+/// expressions, but no vectors.
+pub(crate) const DEFAULT_FEATURES: WasmFeatures = WasmFeatures::WASM2
+    .difference(WasmFeatures::SIMD)
+    .union(WasmFeatures::EXTENDED_CONST);
+
+/// What lowering knows. Other features are masked, so that the validator names them.
+pub(crate) const KNOWN_FEATURES: WasmFeatures = DEFAULT_FEATURES.union(WasmFeatures::MULTI_MEMORY);
+
+/// Decodes and validates all of a module but its function bodies.
+///
+/// # Errors
+///
+/// If `bytes` is not a module that is valid with `features`, with the validator's message and the
+/// offset of the offending byte; or if it uses what is not supported.
+pub(crate) fn decode(bytes: &[u8], features: WasmFeatures) -> Result<Decoded, Error> {
+    if u32::try_from(bytes.len()).is_err() {
+        return Err(Error::unsupported(0, "modules of 4 GiB and more"));
+    }
+    let features = features & KNOWN_FEATURES;
+    let mut parser = Parser::new(0);
+    parser.set_features(features);
+    let mut decoder = Decoder {
+        validator: Validator::new_with_features(features),
+        info: ModuleInfo::default(),
+        bodies: Vec::new(),
+    };
+    for payload in parser.parse_all(bytes) {
+        decoder.payload(payload.map_err(invalid)?)?;
+    }
+    Ok(Decoded {
+        info: decoder.info,
+        bodies: decoder.bodies,
+    })
+}
+
+/// The validator's complaint as an error of ours.
+#[cold]
+pub(super) fn invalid(error: wasmparser::Error) -> Error {
+    Error::invalid(pos(error.offset()) as usize, error.message())
+}
+
+/// A module offset. [`decode`] has checked that all of them fit.
+pub(super) fn pos(offset: u64) -> u32 {
+    u32::try_from(offset).unwrap_or(u32::MAX)
+}
+
+struct Decoder {
+    validator: Validator,
+    info: ModuleInfo,
+    bodies: Vec<Body>,
+}
+
+impl Decoder {
+    /// Validates one payload, then takes over what it says.
+    fn payload(&mut self, payload: Payload<'_>) -> Result<(), Error> {
+        let (validator, info) = (&mut self.validator, &mut self.info);
+        if let Payload::Version {
+            encoding: Encoding::Component,
+            range,
+            ..
+        } = &payload
+        {
+            let pos = pos(range.start) as usize;
+            return Err(Error::unsupported(pos, "components; a module is expected"));
+        }
+        if let Payload::CodeSectionEntry(body) = &payload {
+            let validator = validator.code_section_entry(body).map_err(invalid)?;
+            let range = pos(body.range().start)..pos(body.range().end);
+            info.bodies.push(range.clone());
+            self.bodies.push(Body {
+                validator,
+                range: range.start as usize..range.end as usize,
+            });
+            return Ok(());
+        }
+        validator.payload(&payload).map_err(invalid)?;
+        match payload {
+            Payload::TypeSection(section) => sections::types(info, section),
+            Payload::ImportSection(section) => sections::imports(info, section),
+            Payload::FunctionSection(section) => sections::functions(info, section),
+            Payload::TableSection(section) => sections::tables(info, section),
+            Payload::MemorySection(section) => sections::memories(info, section),
+            Payload::GlobalSection(section) => sections::globals(info, section),
+            Payload::ExportSection(section) => sections::exports(info, section),
+            Payload::StartSection { func, .. } => sections::start(info, func),
+            Payload::ElementSection(section) => sections::elements(info, section),
+            Payload::DataSection(section) => sections::datas(info, section),
+            Payload::CustomSection(section) => {
+                sections::custom(info, &section);
+                Ok(())
+            }
+            // Without contents, or rejected by the validator.
+            _ => Ok(()),
+        }
+    }
 }

@@ -52,6 +52,12 @@ impl ModuleInfo {
         }
     }
 
+    /// What a global of this module always holds, if it is defined here and immutable.
+    pub(crate) fn constant_global(&self, global: GlobalIdx) -> Option<&ConstExpr> {
+        let global = &self.globals[global.index()];
+        global.init.as_ref().filter(|_| !global.ty.mutable)
+    }
+
     pub(crate) fn is_import(&self, func: FuncIdx) -> bool {
         func.0 < self.imported_funcs
     }

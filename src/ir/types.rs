@@ -117,6 +117,12 @@ impl FuncType {
         }
     }
 
+    /// The same from one list, the first `params` of which are the parameters.
+    pub(crate) fn from_parts(types: Box<[ValType]>, params: usize) -> Self {
+        debug_assert!(params <= types.len());
+        Self { types, params }
+    }
+
     /// Types of the parameters, first to last.
     pub fn params(&self) -> &[ValType] {
         &self.types[..self.params]

@@ -1,0 +1,425 @@
+//! Structured control becomes labels: blocks, branches and calls.
+
+use wasmparser::{BlockType, BrTable};
+
+use super::func::{Label, LabelArgs};
+use super::lower::Recorder;
+use super::op::Op;
+use super::types::Size::S32;
+use super::types::{FuncIdx, LabelIdx, TableIdx, TypeIdx, ValType};
+
+/// A block that is open, and began in live code.
+pub(super) struct Frame {
+    block: Block,
+    /// Where branches to it go: its end, or the start of a loop.
+    label: LabelIdx,
+    /// Operands below its parameters.
+    height: u32,
+    params: u32,
+    results: u32,
+}
+
+#[derive(Clone, Copy)]
+enum Block {
+    Function,
+    Block,
+    Loop,
+    /// The first part of an `if`; its record is the one numbered `record`.
+    If {
+        or_else: LabelIdx,
+        record: u32,
+    },
+    /// The first part of an `if` whose condition is always true.
+    IfTrue,
+    /// The first part of an `if` whose condition is never true: dead.
+    IfFalse,
+    /// The second part of an `if`.
+    Else,
+    /// The second part of an `if` whose condition is always true: dead. `live` says whether the
+    /// first part reaches its end.
+    ElseDead {
+        live: bool,
+    },
+}
+
+impl Frame {
+    pub(super) fn function(label: LabelIdx, results: u32) -> Self {
+        Self {
+            block: Block::Function,
+            label,
+            height: 0,
+            params: 0,
+            results,
+        }
+    }
+}
+
+impl LabelArgs {
+    fn new(types: &[ValType], many: Self) -> Self {
+        match *types {
+            [] => Self::None,
+            [ty] => Self::One(ty),
+            _ => many,
+        }
+    }
+
+    pub(super) fn params(ty: TypeIdx, types: &[ValType]) -> Self {
+        Self::new(types, Self::Params(ty))
+    }
+
+    pub(super) fn results(ty: TypeIdx, types: &[ValType]) -> Self {
+        Self::new(types, Self::Results(ty))
+    }
+}
+
+/// Depth of loops from which on uses weigh no more.
+const MAX_DEPTH: u32 = 4;
+
+/// A resolved block type.
+struct Signature {
+    params: u32,
+    results: u32,
+    param_args: LabelArgs,
+    result_args: LabelArgs,
+}
+
+impl Recorder<'_> {
+    fn signature(&self, ty: BlockType) -> Signature {
+        match ty {
+            BlockType::Empty => Signature {
+                params: 0,
+                results: 0,
+                param_args: LabelArgs::None,
+                result_args: LabelArgs::None,
+            },
+            BlockType::Type(ty) => Signature {
+                params: 0,
+                results: 1,
+                param_args: LabelArgs::None,
+                result_args: LabelArgs::One(block_result(ty)),
+            },
+            BlockType::FuncType(index) => {
+                let index = TypeIdx(index);
+                let ty = &self.module.types[index.index()];
+                Signature {
+                    params: ty.params().len() as u32,
+                    results: ty.results().len() as u32,
+                    param_args: LabelArgs::params(index, ty.params()),
+                    result_args: LabelArgs::results(index, ty.results()),
+                }
+            }
+        }
+    }
+
+    fn new_label(&mut self, height: u32, args: LabelArgs) -> LabelIdx {
+        let label = LabelIdx(self.out.labels.len() as u32);
+        self.out.labels.push(Label {
+            height,
+            args,
+            preds: 0,
+        });
+        label
+    }
+
+    fn preds(&mut self, label: LabelIdx) -> &mut u32 {
+        &mut self.out.labels[label.index()].preds
+    }
+
+    /// The block that a branch leaves (or repeats).
+    fn frame_at(&self, depth: u32) -> &Frame {
+        &self.frames[self.frames.len() - 1 - depth as usize]
+    }
+
+    /// The label that a branch goes to, with the branch counted.
+    fn target(&mut self, depth: u32) -> LabelIdx {
+        let label = self.frame_at(depth).label;
+        *self.preds(label) += 1;
+        label
+    }
+
+    /// Goes on in live code after a merge or at the start of an `else`.
+    fn revive(&mut self, height: u32) {
+        self.dead = 0;
+        self.height = height;
+    }
+
+    fn set_depth(&mut self, depth: u32) {
+        self.depth = depth;
+        self.weight = 1 << (3 * depth.min(MAX_DEPTH));
+    }
+
+    /// In dead code, just counts the block.
+    fn opens_dead(&mut self) -> bool {
+        if self.live() {
+            self.entry = false;
+            return false;
+        }
+        self.dead += 1;
+        true
+    }
+
+    pub(super) fn visit_block(&mut self, ty: BlockType) {
+        if self.opens_dead() {
+            return;
+        }
+        let signature = self.signature(ty);
+        self.open_block(Block::Block, &signature);
+    }
+
+    /// Opens a block whose label is its end.
+    fn open_block(&mut self, block: Block, signature: &Signature) {
+        let height = self.height - signature.params;
+        let label = self.new_label(height, signature.result_args);
+        self.frames.push(Frame {
+            block,
+            label,
+            height,
+            params: signature.params,
+            results: signature.results,
+        });
+        self.record(Op::Block(label));
+    }
+
+    pub(super) fn visit_loop(&mut self, ty: BlockType) {
+        if self.opens_dead() {
+            return;
+        }
+        let signature = self.signature(ty);
+        let height = self.height - signature.params;
+        let label = self.new_label(height, signature.param_args);
+        self.frames.push(Frame {
+            block: Block::Loop,
+            label,
+            height,
+            params: signature.params,
+            results: signature.results,
+        });
+        self.record(Op::Loop(label));
+        self.set_depth(self.depth + 1);
+    }
+
+    pub(super) fn visit_if(&mut self, ty: BlockType) {
+        if self.opens_dead() {
+            return;
+        }
+        self.height -= 1;
+        let signature = self.signature(ty);
+        match self.take_condition() {
+            Some(true) => self.open_block(Block::IfTrue, &signature),
+            Some(false) => {
+                self.open_block(Block::IfFalse, &signature);
+                self.dead = 1;
+            }
+            None => {
+                let height = self.height - signature.params;
+                let end = self.new_label(height, signature.result_args);
+                let or_else = self.new_label(height, signature.param_args);
+                *self.preds(or_else) += 1;
+                self.frames.push(Frame {
+                    block: Block::If {
+                        or_else,
+                        record: self.out.ops.len() as u32,
+                    },
+                    label: end,
+                    height,
+                    params: signature.params,
+                    results: signature.results,
+                });
+                self.record(Op::If { end, or_else });
+            }
+        }
+    }
+
+    pub(super) fn visit_else(&mut self) {
+        if self.dead > 1 {
+            return;
+        }
+        let live = self.live();
+        let Some(frame) = self.frames.last_mut() else {
+            unreachable!("the validator has seen the `if`");
+        };
+        let (end, height) = (frame.label, frame.height + frame.params);
+        match frame.block {
+            Block::If { or_else, .. } => {
+                frame.block = Block::Else;
+                if live {
+                    *self.preds(end) += 1;
+                    self.record(Op::Br(end));
+                }
+                self.record(Op::Label(or_else));
+                self.revive(height);
+            }
+            Block::IfTrue => {
+                frame.block = Block::ElseDead { live };
+                self.dead = 1;
+            }
+            Block::IfFalse => {
+                frame.block = Block::Else;
+                self.revive(height);
+            }
+            Block::Function | Block::Block | Block::Loop | Block::Else | Block::ElseDead { .. } => {
+                unreachable!("the validator has seen the `if`")
+            }
+        }
+    }
+
+    pub(super) fn visit_end(&mut self) {
+        if self.dead > 1 {
+            self.dead -= 1;
+            return;
+        }
+        let Some(frame) = self.frames.pop() else {
+            unreachable!("the validator has seen the block's start");
+        };
+        match frame.block {
+            Block::Function | Block::Block | Block::IfTrue | Block::Else => {}
+            Block::Loop => {
+                // Nothing branches to its end.
+                self.set_depth(self.depth - 1);
+                debug_assert!(!self.live() || self.height == frame.height + frame.results);
+                return;
+            }
+            Block::If { or_else, record } => {
+                // No `else`: a false condition goes straight to the end.
+                let end = frame.label;
+                self.out.ops[record as usize] = Op::If { end, or_else: end };
+                *self.preds(or_else) = 0;
+                *self.preds(end) += 1;
+            }
+            Block::IfFalse | Block::ElseDead { live: true } => self.dead = 0,
+            Block::ElseDead { live: false } => {}
+        }
+        if *self.preds(frame.label) > 0 {
+            self.record(Op::Label(frame.label));
+            self.dead = 0;
+        }
+        if self.live() {
+            self.height = frame.height + frame.results;
+            if matches!(frame.block, Block::Function) {
+                self.record(Op::Return);
+            }
+        }
+    }
+
+    pub(super) fn visit_br(&mut self, depth: u32) {
+        if self.live() {
+            self.branch(depth);
+        }
+    }
+
+    fn branch(&mut self, depth: u32) {
+        if matches!(self.frame_at(depth).block, Block::Function) {
+            self.record(Op::Return);
+        } else {
+            let label = self.target(depth);
+            self.record(Op::Br(label));
+        }
+        self.dead = 1;
+    }
+
+    pub(super) fn visit_br_if(&mut self, depth: u32) {
+        if !self.live() {
+            return;
+        }
+        self.height -= 1;
+        match self.take_condition() {
+            Some(true) => self.branch(depth),
+            Some(false) => {}
+            None => {
+                let label = self.target(depth);
+                self.record(Op::BrIf(label));
+            }
+        }
+    }
+
+    pub(super) fn visit_br_table(&mut self, table: BrTable<'_>) {
+        if !self.live() {
+            return;
+        }
+        self.height -= 1;
+        // The validator has read the targets without error.
+        let mut targets = table.targets().map_while(Result::ok);
+        if let Some(&Op::I32Const(index)) = self.out.ops.last() {
+            self.unrecord(1);
+            let depth = targets.nth(index as u32 as usize);
+            self.branch(depth.unwrap_or(table.default()));
+            return;
+        }
+        let first = self.out.targets.len() as u32;
+        for depth in targets.chain([table.default()]) {
+            let label = self.target(depth);
+            self.out.targets.push(label);
+        }
+        let count = self.out.targets.len() as u32 - first;
+        self.record(Op::BrTable { first, count });
+        self.dead = 1;
+    }
+
+    pub(super) fn visit_return(&mut self) {
+        if self.live() {
+            self.record(Op::Return);
+            self.dead = 1;
+        }
+    }
+
+    pub(super) fn visit_unreachable(&mut self) {
+        if self.live() {
+            self.record(Op::Unreachable);
+            self.dead = 1;
+        }
+    }
+
+    #[inline]
+    pub(super) fn visit_nop(&mut self) {}
+
+    pub(super) fn visit_call(&mut self, func: u32) {
+        if self.live() {
+            let ty = self.module.funcs[func as usize];
+            self.call(ty, Op::Call(FuncIdx(func)));
+        }
+    }
+
+    pub(super) fn visit_call_indirect(&mut self, ty: u32, table: u32) {
+        if self.live() {
+            self.height -= 1;
+            let (ty, table) = (TypeIdx(ty), TableIdx(table));
+            self.call(ty, Op::CallIndirect { ty, table });
+        }
+    }
+
+    fn call(&mut self, ty: TypeIdx, op: Op) {
+        let ty = &self.module.types[ty.index()];
+        self.height -= ty.params().len() as u32;
+        self.pushed(ty.results().len() as u32);
+        self.note_call();
+        self.record(op);
+    }
+
+    pub(super) fn note_call(&mut self) {
+        self.out.call_weight = self.out.call_weight.saturating_add(self.weight);
+    }
+
+    /// Whether the condition on top of the stack is known: then its record is taken back. If not,
+    /// its truth is left there in the shortest form.
+    pub(super) fn take_condition(&mut self) -> Option<bool> {
+        match self.out.ops[..] {
+            [.., Op::I32Const(value)] => {
+                self.unrecord(1);
+                Some(value != 0)
+            }
+            [.., Op::Eqz(S32), Op::Eqz(S32)] => {
+                self.unrecord(2);
+                None
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The validator allows only types that are known here.
+fn block_result(ty: wasmparser::ValType) -> ValType {
+    match super::sections::val_type(0, ty) {
+        Ok(ty) => ty,
+        Err(_) => unreachable!("a block of a type that no feature allows"),
+    }
+}

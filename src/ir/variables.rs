@@ -1,0 +1,202 @@
+//! Constants, locals, globals, and the operators that only move operands.
+
+use wasmparser::{HeapType, Ieee32, Ieee64};
+
+use super::lower::Recorder;
+use super::module::ConstExpr;
+use super::op::{IntCmp, Op};
+use super::types::Size::S32;
+use super::types::{FuncIdx, GlobalIdx, LocalIdx, ValType};
+
+impl Op {
+    /// Whether it pushes one value, pops none, and does nothing else.
+    fn only_pushes(self) -> bool {
+        matches!(
+            self,
+            Self::I32Const(_)
+                | Self::I64Const(_)
+                | Self::F32Const(_)
+                | Self::F64Const(_)
+                | Self::RefNull(_)
+                | Self::RefFunc(_)
+                | Self::LocalGet(_)
+                | Self::GlobalGet(_)
+                | Self::MemorySize(_)
+        )
+    }
+}
+
+impl Recorder<'_> {
+    #[inline]
+    pub(super) fn visit_i32_const(&mut self, value: i32) {
+        self.push(Op::I32Const(value));
+    }
+
+    #[inline]
+    pub(super) fn visit_i64_const(&mut self, value: i64) {
+        self.push(Op::I64Const(value));
+    }
+
+    #[inline]
+    pub(super) fn visit_f32_const(&mut self, value: Ieee32) {
+        self.push(Op::F32Const(value.bits()));
+    }
+
+    #[inline]
+    pub(super) fn visit_f64_const(&mut self, value: Ieee64) {
+        self.push(Op::F64Const(value.bits()));
+    }
+
+    pub(super) fn visit_ref_null(&mut self, ty: HeapType) {
+        let Ok(ty) = super::const_expr::null_type(0, ty) else {
+            unreachable!("a null of a type that no feature allows");
+        };
+        self.push(Op::RefNull(ty));
+    }
+
+    pub(super) fn visit_ref_func(&mut self, func: u32) {
+        debug_assert!(
+            self.module.escapes[func as usize],
+            "declared functions only"
+        );
+        self.push(Op::RefFunc(FuncIdx(func)));
+    }
+
+    /// Counts a use. A read of what has not been set makes the function zero it.
+    #[inline]
+    fn use_local(&mut self, index: u32, reads: bool) {
+        let weight = self.weight;
+        let local = &mut self.out.locals[index as usize];
+        if local.weight == 0 && (reads || !self.entry) && index >= self.out.params {
+            local.zeroed = true;
+        }
+        local.weight = local.weight.saturating_add(weight);
+    }
+
+    #[inline]
+    pub(super) fn visit_local_get(&mut self, index: u32) {
+        if self.live() {
+            self.use_local(index, true);
+            self.pushed(1);
+            self.record(Op::LocalGet(LocalIdx(index)));
+        }
+    }
+
+    #[inline]
+    pub(super) fn visit_local_set(&mut self, index: u32) {
+        if !self.live() {
+            return;
+        }
+        self.use_local(index, false);
+        self.height -= 1;
+        let local = LocalIdx(index);
+        if self.out.ops.last() == Some(&Op::LocalGet(local)) {
+            self.unrecord(1);
+        } else {
+            self.record(Op::LocalSet(local));
+        }
+    }
+
+    #[inline]
+    pub(super) fn visit_local_tee(&mut self, index: u32) {
+        if !self.live() {
+            return;
+        }
+        self.use_local(index, false);
+        let local = LocalIdx(index);
+        if self.out.ops.last() != Some(&Op::LocalGet(local)) {
+            self.record(Op::LocalTee(local));
+        }
+    }
+
+    pub(super) fn visit_global_get(&mut self, index: u32) {
+        let global = GlobalIdx(index);
+        let op = match self.module.constant_global(global) {
+            Some(&ConstExpr::Value(ValType::I32, bits)) => Op::I32Const(bits as i32),
+            Some(&ConstExpr::Value(ValType::I64, bits)) => Op::I64Const(bits as i64),
+            Some(&ConstExpr::Value(ValType::F32, bits)) => Op::F32Const(bits as u32),
+            Some(&ConstExpr::Value(ValType::F64, bits)) => Op::F64Const(bits),
+            Some(&ConstExpr::RefNull(ty)) => Op::RefNull(ty),
+            Some(&ConstExpr::RefFunc(func)) => Op::RefFunc(func),
+            _ => Op::GlobalGet(global),
+        };
+        self.push(op);
+    }
+
+    pub(super) fn visit_global_set(&mut self, index: u32) {
+        if self.live() {
+            self.height -= 1;
+            self.record(Op::GlobalSet(GlobalIdx(index)));
+        }
+    }
+
+    /// Takes what was only pushed back.
+    pub(super) fn visit_drop(&mut self) {
+        if !self.live() {
+            return;
+        }
+        self.height -= 1;
+        match self.out.ops.last_mut() {
+            Some(last) if last.only_pushes() => self.unrecord(1),
+            Some(last @ Op::LocalTee(_)) => {
+                let Op::LocalTee(local) = *last else {
+                    unreachable!("just matched");
+                };
+                *last = Op::LocalSet(local);
+            }
+            _ => self.record(Op::Drop),
+        }
+    }
+
+    pub(super) fn visit_select(&mut self) {
+        if !self.live() {
+            return;
+        }
+        self.height -= 1;
+        match self.take_condition() {
+            Some(true) => self.visit_drop(),
+            Some(false) => self.drop_first(),
+            None => {
+                self.height -= 1;
+                self.record(Op::Select);
+            }
+        }
+    }
+
+    /// Drops the second of the topmost operands: by a `select` of the first, if need be.
+    fn drop_first(&mut self) {
+        self.height -= 1;
+        match self.out.ops[..] {
+            [.., first, second] if first.only_pushes() && second.only_pushes() => {
+                let at = self.out.ops.len() - 2;
+                self.out.ops.swap_remove(at);
+                self.out.pos.swap_remove(at);
+            }
+            _ => {
+                self.record(Op::I32Const(0));
+                self.record(Op::Select);
+            }
+        }
+    }
+
+    pub(super) fn visit_typed_select(&mut self, _ty: wasmparser::ValType) {
+        self.visit_select();
+    }
+
+    /// No list of types but one of length 1 is valid.
+    pub(super) fn visit_typed_select_multi(&mut self, _types: Vec<wasmparser::ValType>) {
+        unreachable!("the validator rejects it");
+    }
+
+    /// The negation of a comparison is a comparison.
+    pub(super) fn visit_i32_eqz(&mut self) {
+        if !self.live() {
+            return;
+        }
+        if let Some(Op::IntCmp(cmp, _)) = self.out.ops.last_mut() {
+            *cmp = IntCmp::negated(*cmp);
+        } else {
+            self.record(Op::Eqz(S32));
+        }
+    }
+}
