@@ -9,7 +9,7 @@ use super::code::CodeLabel;
 use super::compile::Pass;
 use super::isa::{Cell, Cond, ImmUse, Isa, Rhs};
 use super::regs::{Gpr, Reg, RegSet};
-use super::stack::{Loc, NONE, Owner};
+use super::stack::{Loc, Owner};
 use crate::ir::func::Label;
 use crate::ir::op::{IntCmp, Op};
 use crate::ir::types::{LabelIdx, Size, ValType};
@@ -199,6 +199,10 @@ impl<I: Isa> Pass<'_, I> {
     /// The state at a label: nothing in registers but its first argument.
     fn merge(&mut self, label: &Label) {
         self.truncate(label.height as usize);
+        debug_assert!(
+            self.is_canonical(),
+            "operands below a label are at home or constant"
+        );
         self.drop_registers();
         self.st.bounds.clear();
         let module = self.cx.module;
@@ -216,6 +220,16 @@ impl<I: Isa> Pass<'_, I> {
             let free = self.st.regs.allocatable.without(self.st.regs.used);
             self.isa.clobber(free);
         }
+    }
+
+    fn is_canonical(&self) -> bool {
+        let from = self.st.canonical.min(self.height());
+        self.st.operands[from..]
+            .iter()
+            .all(|operand| match operand.loc {
+                Loc::Const(_) | Loc::Home | Loc::Reg { clean: true, .. } => true,
+                Loc::Local { .. } | Loc::Reg { .. } => false,
+            })
     }
 
     /// Forgets the operands from a depth on.
@@ -238,7 +252,6 @@ impl<I: Isa> Pass<'_, I> {
         }
         self.place_args(self.arity(&label));
         self.send_below(label.height as usize);
-        self.drop_pins_of_nothing();
         self.isa.buf().bind(Self::code_label(index));
         self.merge(&label);
     }
@@ -367,19 +380,5 @@ impl<I: Isa> Pass<'_, I> {
         }
         self.st.targets = labels;
         self.live = false;
-    }
-
-    /// Nothing is pending on an unpinned local's copy once registers are dropped.
-    fn drop_pins_of_nothing(&self) {
-        debug_assert!(
-            self.st.operands[..self.st.canonical]
-                .iter()
-                .all(|operand| match operand.loc {
-                    Loc::Const(_) | Loc::Home | Loc::Reg { clean: true, .. } => true,
-                    Loc::Local { .. } | Loc::Reg { .. } => false,
-                }),
-            "operands below a label are canonical"
-        );
-        debug_assert!(NONE == u32::MAX);
     }
 }
