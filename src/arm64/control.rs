@@ -1,0 +1,297 @@
+//! Branches and how far they reach, fix-ups, traps, debugging aids.
+
+use super::int::cond_code;
+use super::regs::{FTMP, INDEX, LINK, TMP};
+use super::{Arm64, emit, rd, rn, sf};
+use crate::asm::abi::{self, TrapCode};
+use crate::asm::code::CodeLabel;
+use crate::asm::isa::Cond;
+use crate::asm::regs::{Gpr, RegSet};
+use crate::ir::types::Size::{self, S32, S64};
+
+/// Which branches reach any place in the function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// Below 1 MiB: conditional ones.
+    Near,
+    /// Below 128 MiB: `b` and `bl`.
+    Far,
+    /// None: the distance is computed.
+    Huge,
+}
+
+impl Reach {
+    /// For a function of at most `bound` bytes.
+    pub(super) fn of(bound: usize) -> Self {
+        match bound {
+            ..0xe_0000 => Self::Near,
+            ..0x780_0000 => Self::Far,
+            _ => Self::Huge,
+        }
+    }
+}
+
+// Kinds of fix-ups.
+/// The distance of a `b` or `bl`.
+const BRANCH: u8 = 0;
+/// The distance of a conditional branch.
+const COND: u8 = 1;
+/// An entry of a branch table: the distance from the table, which the entry holds the distance
+/// to from itself.
+const TABLE: u8 = 2;
+/// A [`Arm64::wide_jump`].
+const WIDE: u8 = 3;
+
+const B: u32 = 0x1400_0000;
+const BL: u32 = 0x9400_0000;
+const B_COND: u32 = 0x5400_0000;
+const CBZ: u32 = 0x3400_0000;
+
+/// Instructions of a [`Arm64::wide_jump`].
+const WIDE_WORDS: u32 = 5;
+
+/// The field of a `b` or `bl`, if the distance fits.
+fn branch_field(distance: i64) -> Option<u32> {
+    let words = distance >> 2;
+    (-(1 << 25)..1 << 25)
+        .contains(&words)
+        .then_some(words as u32 & 0x3ff_ffff)
+}
+
+/// The field of a conditional branch, if the distance fits.
+fn cond_field(distance: i64) -> Option<u32> {
+    let words = distance >> 2;
+    (-(1 << 18)..1 << 18)
+        .contains(&words)
+        .then_some((words as u32 & 0x7_ffff) << 5)
+}
+
+/// The instructions that go to `distance` from the first of them.
+fn wide_words(distance: i64) -> [u32; WIDE_WORDS as usize] {
+    let part = |i: u32| (distance >> (16 * i)) as u32 & 0xffff;
+    [
+        0x1000_0000 | rd(TMP),                            // adr tmp, .
+        0x5280_0000 | part(0) << 5 | rd(INDEX),           // movz index32, low
+        0x72a0_0000 | part(1) << 5 | rd(INDEX),           // movk index32, high, lsl 16
+        0x8b2f_c000 | rn(TMP) | rd(TMP),                  // add tmp, tmp, index32, sxtw
+        0xd61f_0000 | rn(TMP),                            // br tmp
+    ]
+}
+
+const _: () = assert!(INDEX.0 == 15, "wide_words adds w15");
+
+/// Points the `bl` at `pos` to `target`.
+pub(super) fn patch_call(code: &mut [u8], pos: usize, target: usize) -> bool {
+    let Some(field) = branch_field(target as i64 - pos as i64) else {
+        return false;
+    };
+    code[pos..pos + 4].copy_from_slice(&(BL | field).to_le_bytes());
+    true
+}
+
+/// Appends a jump to `target`, anywhere within 2 GiB. Direct calls leave it the scratch registers.
+pub(super) fn veneer(code: &mut Vec<u8>, target: usize) -> usize {
+    code.resize(code.len().next_multiple_of(4), 0);
+    let pos = code.len();
+    for word in wide_words(target as i64 - pos as i64) {
+        code.extend(word.to_le_bytes());
+    }
+    pos
+}
+
+/// The word at `pos`.
+fn word_at(code: &mut [u8], pos: usize) -> &mut [u8; 4] {
+    (&mut code[pos..pos + 4])
+        .try_into()
+        .expect("a word is four bytes")
+}
+
+fn patch(code: &mut [u8], pos: usize, kind: u8, distance: i64) {
+    let word = word_at(code, pos);
+    let old = u32::from_le_bytes(*word);
+    let new = match kind {
+        BRANCH => old | branch_field(distance).expect("begin() was told a bound of the size"),
+        COND => old | cond_field(distance).expect("begin() was told a bound of the size"),
+        TABLE => old.wrapping_add(distance as u32),
+        WIDE => {
+            for (i, word) in wide_words(distance).into_iter().enumerate() {
+                *word_at(code, pos + 4 * i) = word.to_le_bytes();
+            }
+            return;
+        }
+        other => unreachable!("no fix-up has kind {other}"),
+    };
+    *word = new.to_le_bytes();
+}
+
+impl Arm64 {
+    /// Patches the fix-ups.
+    pub(super) fn finish(&mut self) {
+        let fixups = std::mem::take(&mut self.buf.fixups);
+        for fixup in &fixups {
+            let target = self.buf.label_offset(fixup.label);
+            let target = target.expect("every label that is used gets bound");
+            let distance = i64::from(target) - i64::from(fixup.pos);
+            patch(self.buf.code_mut(), fixup.pos as usize, fixup.kind, distance);
+        }
+        self.buf.fixups = fixups;
+        self.buf.fixups.clear();
+    }
+
+    /// Notes that the instruction or table entry that follows needs the label.
+    #[inline]
+    fn needs(&mut self, label: CodeLabel, kind: u8) {
+        let pos = self.buf.offset();
+        self.buf.fixup(pos, label, kind);
+    }
+
+    /// Distance from here to a label that is bound.
+    #[inline]
+    fn distance(&self, label: CodeLabel) -> Option<i64> {
+        let target = self.buf.label_offset(label)?;
+        Some(i64::from(target) - i64::from(self.buf.offset()))
+    }
+
+    /// A jump to anywhere. Clobbers `TMP` and `INDEX`.
+    fn wide_jump(&mut self, label: CodeLabel) {
+        self.needs(label, WIDE);
+        for word in wide_words(0) {
+            self.word(word);
+        }
+    }
+
+    /// Clobbers `TMP` and `INDEX` in a huge function.
+    #[inline]
+    pub(super) fn jump(&mut self, label: CodeLabel) {
+        self.branch_always(B, label);
+    }
+
+    /// `bl` to a label of the function.
+    pub(super) fn call_label(&mut self, label: CodeLabel) {
+        if self.reach == Reach::Huge {
+            let distance = 4 + 4 * WIDE_WORDS;
+            emit!(self; adr x30, distance as i32);
+        }
+        self.branch_always(BL, label);
+    }
+
+    #[inline]
+    fn branch_always(&mut self, op: u32, label: CodeLabel) {
+        if self.reach == Reach::Huge {
+            return self.wide_jump(label);
+        }
+        if let Some(field) = self.distance(label).and_then(branch_field) {
+            return self.word(op | field);
+        }
+        self.needs(label, BRANCH);
+        self.word(op);
+    }
+
+    pub(super) fn branch(&mut self, cond: Cond, label: CodeLabel) {
+        self.branch_code(cond_code(cond), label);
+    }
+
+    /// Branches on the condition of that number.
+    #[inline]
+    pub(super) fn branch_code(&mut self, code: u32, label: CodeLabel) {
+        self.branch_if(B_COND | code, 1, label);
+    }
+
+    /// Goes to `label` if `(src == 0) == zero`.
+    pub(super) fn branch_zero(&mut self, size: Size, src: Gpr, zero: bool, label: CodeLabel) {
+        let op = CBZ | sf(size) | u32::from(!zero) << 24 | rd(src);
+        self.branch_if(op, 1 << 24, label);
+    }
+
+    /// A conditional branch; flipping the bit `negate` makes it the opposite.
+    #[inline]
+    fn branch_if(&mut self, op: u32, negate: u32, label: CodeLabel) {
+        if let Some(field) = self.distance(label).and_then(cond_field) {
+            return self.word(op | field);
+        }
+        match self.reach {
+            Reach::Near => {
+                self.needs(label, COND);
+                return self.word(op);
+            }
+            Reach::Far => self.skip(op ^ negate, 1),
+            Reach::Huge => self.skip(op ^ negate, WIDE_WORDS),
+        }
+        self.jump(label);
+    }
+
+    /// A conditional branch over some instructions.
+    fn skip(&mut self, op: u32, words: u32) {
+        self.word(op | (words + 1) << 5);
+    }
+
+    /// Skips some instructions on the condition of that number.
+    pub(super) fn skip_code(&mut self, code: u32, words: u32) {
+        self.skip(B_COND | code, words);
+    }
+
+    /// Goes to `targets[index]` or the last, through a table of distances that follows.
+    pub(super) fn branch_table(&mut self, index: Gpr, targets: &[CodeLabel]) {
+        let (&last, rest) = targets.split_last().expect("a table has a default");
+        if rest.is_empty() {
+            return self.jump(last);
+        }
+        self.int_const(S32, TMP, rest.len() as u64);
+        emit!(self
+            ; cmp W(index), tmp32
+            ; csel tmp32, W(index), tmp32, lo
+            ; adr callee, 16
+            ; ldrsw tmp, [callee, tmp, lsl 2]
+            ; add tmp, tmp, callee
+            ; br tmp
+        );
+        let table = self.buf.offset();
+        for &target in targets {
+            self.buf.reserve();
+            self.needs(target, TABLE);
+            let entry = self.buf.offset() - table;
+            self.word(entry);
+        }
+    }
+
+    /// Raises a trap through its stub, with the address of its site in `LINK`: the address after
+    /// itself. Only the stack check comes before the frame has taken the return address; there
+    /// it goes to `CALLEE`.
+    pub(super) fn trap_site(&mut self, stub: CodeLabel) {
+        let here = self.buf.offset();
+        let overflow = self.overflow.and_then(|at| self.buf.label_offset(at));
+        if overflow == Some(here) {
+            emit!(self; mov callee, X(LINK));
+        }
+        self.call_label(stub);
+        self.buf.site();
+    }
+
+    /// Clobbers `TMP` only.
+    pub(super) fn trap_stub(&mut self, trap: TrapCode) {
+        let handler = abi::TRAPS as u32 + 8 * trap as u32;
+        emit!(self
+            ; ldr tmp, [engine, handler]
+            ; br tmp
+        );
+    }
+
+    /// Fills registers with rubbish. Keeps the flags.
+    pub(super) fn clobber(&mut self, regs: RegSet) {
+        for reg in regs {
+            if reg.is_float() {
+                let reg = reg.fpr();
+                emit!(self; movi V(reg).B16, 0xaa);
+            } else {
+                self.int_const(S64, reg.gpr(), 0xaaaa_aaaa_aaaa_aaaa);
+            }
+        }
+    }
+
+    /// Traps if the upper half of a 32-bit value is not zero: `BadAddress`. Keeps the flags.
+    pub(super) fn assert_zero_extended(&mut self, reg: Gpr) {
+        emit!(self; lsr tmp, X(reg), 32);
+        let trap = self.buf.trap(TrapCode::BadAddress);
+        self.branch_zero(S64, TMP, false, trap);
+    }
+}
