@@ -7,12 +7,14 @@ use super::{Arm64, emit};
 use crate::asm::abi::{self, ExitCode, MemoryMode, SMALL_FRAME, TrapCode};
 use crate::asm::code::CodeLabel;
 use crate::asm::isa::{Frame, InstanceItem};
-use crate::asm::regs::Gpr;
 use crate::ir::types::FuncIdx;
 use crate::ir::types::Size::{S32, S64};
 
 /// The furthest pair of registers that `stp` and `ldp` reach.
 const PAIR_REACH: u32 = 504;
+
+/// The most registers that a function saves besides the return address.
+const MAX_SAVES: usize = 8;
 
 /// Cells up to which zeroing is straight code.
 const UNROLLED_CELLS: u32 = 64;
@@ -59,6 +61,10 @@ impl Arm64 {
         if frame.check {
             self.check_stack(frame.size);
         }
+        if frame.size == 16 && frame.saves.is_empty() {
+            // What lies in the other cell makes no difference.
+            return emit!(self; stp xzr, x30, [sp, -16]!);
+        }
         self.offset(SP, SP, -i64::from(frame.size), INDEX);
         self.move_saved(frame, false);
     }
@@ -78,16 +84,22 @@ impl Arm64 {
     }
 
     pub(super) fn epilogue(&mut self, frame: &Frame) {
-        self.move_saved(frame, true);
-        self.offset(SP, SP, i64::from(frame.size), INDEX);
+        if frame.size == 16 && frame.saves.is_empty() {
+            emit!(self; ldp tmp, x30, [sp], 16);
+        } else {
+            self.move_saved(frame, true);
+            self.offset(SP, SP, i64::from(frame.size), INDEX);
+        }
         emit!(self; ret);
     }
 
     /// Stores or loads the saved registers and the return address, in pairs where they adjoin.
     fn move_saved(&mut self, frame: &Frame, load: bool) {
-        let mut saves: Vec<(Gpr, u32)> = Vec::with_capacity(frame.saves.len() + 1);
-        saves.extend(frame.saves.iter().map(|&(reg, disp)| (reg, disp as u32)));
-        saves.push((LINK, frame.size - 8));
+        let mut all = [(LINK, frame.size - 8); 1 + MAX_SAVES];
+        for (save, &(reg, disp)) in all.iter_mut().zip(&frame.saves) {
+            *save = (reg, disp as u32);
+        }
+        let saves = &mut all[..frame.saves.len() + 1];
         saves.sort_unstable_by_key(|save| save.1);
         let (lowest, highest) = (saves[0].1, frame.size - 16);
         let (base, start) = if highest <= PAIR_REACH || saves.len() == 1 {
@@ -96,11 +108,11 @@ impl Arm64 {
             self.offset(TMP, SP, i64::from(lowest), INDEX);
             (TMP, lowest)
         };
-        let mut rest = &saves[..];
-        while let [(reg, disp), tail @ ..] = rest {
+        let mut rest = &*saves;
+        while let &[(reg, disp), ref tail @ ..] = rest {
             let disp = disp - start;
             rest = match tail {
-                [(next, at), tail @ ..] if at - start == disp + 8 && disp <= PAIR_REACH => {
+                &[(next, at), ref tail @ ..] if at - start == disp + 8 && disp <= PAIR_REACH => {
                     if load {
                         emit!(self; ldp X(reg), X(next), [XSP(base), disp as i32]);
                     } else {
@@ -179,11 +191,14 @@ impl Arm64 {
     pub(super) fn call_indirect(&mut self, table: InstanceItem, sig: i32) {
         const _: () = assert!(abi::TABLE_LEN == abi::TABLE_ELEMS + 8);
         let (base, disp) = self.item(table);
-        self.offset(TMP, base, i64::from(disp), CALLEE);
-        emit!(self
-            ; ldp tmp, callee, [tmp, abi::TABLE_ELEMS]
-            ; cmp index, callee
-        );
+        let at = disp + abi::TABLE_ELEMS as u32;
+        if at <= PAIR_REACH {
+            emit!(self; ldp tmp, callee, [X(base), at as i32]);
+        } else {
+            self.offset(TMP, base, i64::from(at), CALLEE);
+            emit!(self; ldp tmp, callee, [tmp]);
+        }
+        emit!(self; cmp index, callee);
         let bounds = self.buf.trap(TrapCode::TableOutOfBounds);
         self.branch_code(HS, bounds);
         emit!(self; ldr callee, [tmp, index, lsl 3]);

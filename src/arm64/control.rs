@@ -1,7 +1,7 @@
 //! Branches and how far they reach, fix-ups, traps, debugging aids.
 
-use super::int::cond_code;
-use super::regs::{FTMP, INDEX, LINK, TMP};
+use super::int::{EQ, cond_code};
+use super::regs::{INDEX, LINK, TMP};
 use super::{Arm64, emit, rd, rn, sf};
 use crate::asm::abi::{self, TrapCode};
 use crate::asm::code::CodeLabel;
@@ -16,16 +16,15 @@ pub(super) enum Reach {
     Near,
     /// Below 128 MiB: `b` and `bl`.
     Far,
-    /// None: the distance is computed.
+    /// Any size: none does, the distance is computed.
     Huge,
 }
 
 impl Reach {
-    /// For a function of at most `bound` bytes.
-    pub(super) fn of(bound: usize) -> Self {
-        match bound {
-            ..0xe_0000 => Self::Near,
-            ..0x780_0000 => Self::Far,
+    pub(super) fn of(attempt: u32) -> Self {
+        match attempt {
+            0 => Self::Near,
+            1 => Self::Far,
             _ => Self::Huge,
         }
     }
@@ -46,6 +45,9 @@ const B: u32 = 0x1400_0000;
 const BL: u32 = 0x9400_0000;
 const B_COND: u32 = 0x5400_0000;
 const CBZ: u32 = 0x3400_0000;
+
+/// Tables of at most so many targets become comparisons.
+const SHORT_TABLE: usize = 4;
 
 /// Instructions of a [`Arm64::wide_jump`].
 const WIDE_WORDS: u32 = 5;
@@ -70,11 +72,11 @@ fn cond_field(distance: i64) -> Option<u32> {
 fn wide_words(distance: i64) -> [u32; WIDE_WORDS as usize] {
     let part = |i: u32| (distance >> (16 * i)) as u32 & 0xffff;
     [
-        0x1000_0000 | rd(TMP),                            // adr tmp, .
-        0x5280_0000 | part(0) << 5 | rd(INDEX),           // movz index32, low
-        0x72a0_0000 | part(1) << 5 | rd(INDEX),           // movk index32, high, lsl 16
-        0x8b2f_c000 | rn(TMP) | rd(TMP),                  // add tmp, tmp, index32, sxtw
-        0xd61f_0000 | rn(TMP),                            // br tmp
+        0x1000_0000 | rd(TMP),                  // adr tmp, .
+        0x5280_0000 | part(0) << 5 | rd(INDEX), // movz index32, low
+        0x72a0_0000 | part(1) << 5 | rd(INDEX), // movk index32, high, lsl 16
+        0x8b2f_c000 | rn(TMP) | rd(TMP),        // add tmp, tmp, index32, sxtw
+        0xd61f_0000 | rn(TMP),                  // br tmp
     ]
 }
 
@@ -106,36 +108,39 @@ fn word_at(code: &mut [u8], pos: usize) -> &mut [u8; 4] {
         .expect("a word is four bytes")
 }
 
-fn patch(code: &mut [u8], pos: usize, kind: u8, distance: i64) {
+/// None if the distance is out of reach.
+fn patch(code: &mut [u8], pos: usize, kind: u8, distance: i64) -> Option<()> {
     let word = word_at(code, pos);
     let old = u32::from_le_bytes(*word);
     let new = match kind {
-        BRANCH => old | branch_field(distance).expect("begin() was told a bound of the size"),
-        COND => old | cond_field(distance).expect("begin() was told a bound of the size"),
+        BRANCH => old | branch_field(distance)?,
+        COND => old | cond_field(distance)?,
         TABLE => old.wrapping_add(distance as u32),
         WIDE => {
             for (i, word) in wide_words(distance).into_iter().enumerate() {
                 *word_at(code, pos + 4 * i) = word.to_le_bytes();
             }
-            return;
+            return Some(());
         }
         other => unreachable!("no fix-up has kind {other}"),
     };
     *word = new.to_le_bytes();
+    Some(())
 }
 
 impl Arm64 {
-    /// Patches the fix-ups.
-    pub(super) fn finish(&mut self) {
+    /// Patches the fix-ups. False if one is out of reach.
+    pub(super) fn finish(&mut self) -> bool {
         let fixups = std::mem::take(&mut self.buf.fixups);
-        for fixup in &fixups {
+        let reach = fixups.iter().all(|fixup| {
             let target = self.buf.label_offset(fixup.label);
             let target = target.expect("every label that is used gets bound");
             let distance = i64::from(target) - i64::from(fixup.pos);
-            patch(self.buf.code_mut(), fixup.pos as usize, fixup.kind, distance);
-        }
+            let pos = fixup.pos as usize;
+            patch(self.buf.code_mut(), pos, fixup.kind, distance).is_some()
+        });
         self.buf.fixups = fixups;
-        self.buf.fixups.clear();
+        reach
     }
 
     /// Notes that the instruction or table entry that follows needs the label.
@@ -233,7 +238,15 @@ impl Arm64 {
     /// Goes to `targets[index]` or the last, through a table of distances that follows.
     pub(super) fn branch_table(&mut self, index: Gpr, targets: &[CodeLabel]) {
         let (&last, rest) = targets.split_last().expect("a table has a default");
-        if rest.is_empty() {
+        if targets.len() <= SHORT_TABLE {
+            for (at, &target) in rest.iter().enumerate() {
+                if at == 0 {
+                    self.branch_zero(S32, index, true, target);
+                } else {
+                    emit!(self; cmp WSP(index), at as u32);
+                    self.branch_code(EQ, target);
+                }
+            }
             return self.jump(last);
         }
         self.int_const(S32, TMP, rest.len() as u64);

@@ -40,9 +40,9 @@ impl Arm64 {
     fn trunc_to_32(&mut self, op: TruncOp, dst: Gpr, src: Fpr) {
         self.saturate(op.from, S64, true, dst, src);
         if op.signed {
-            emit!(self; cmp X(dst), W(dst), sxtw);
+            emit!(self; cmp XSP(dst), W(dst), sxtw);
         } else {
-            emit!(self; cmp X(dst), W(dst), uxtw);
+            emit!(self; cmp XSP(dst), W(dst), uxtw);
         }
         let overflow = self.buf.trap(TrapCode::IntegerOverflow);
         self.branch_code(NE, overflow);

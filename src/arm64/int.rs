@@ -99,11 +99,12 @@ pub(super) fn cond_code(cond: Cond) -> u32 {
     }
 }
 
-/// The condition that only overflow sets.
-pub(super) const VS: u32 = 0b0110;
+// Numbers of conditions.
+pub(super) const EQ: u32 = 0b0000;
 pub(super) const NE: u32 = 0b0001;
 pub(super) const HS: u32 = 0b0010;
 pub(super) const LO: u32 = 0b0011;
+pub(super) const VS: u32 = 0b0110;
 pub(super) const HI: u32 = 0b1000;
 
 const MOVN: u32 = 0x1280_0000;
@@ -179,7 +180,11 @@ impl Arm64 {
             if part(i) == rest {
                 continue;
             }
-            let bits = if op == MOVN { !part(i) & 0xffff } else { part(i) };
+            let bits = if op == MOVN {
+                !part(i) & 0xffff
+            } else {
+                part(i)
+            };
             self.word(op | sf(size) | i << 21 | bits << 5 | rd(dst));
             op = MOVK;
         }
@@ -320,8 +325,8 @@ impl Arm64 {
         // The smallest integer minus one overflows, and nothing else does.
         if checks.minus_one && op == Div::DivS {
             match size {
-                S32 => emit!(self; cmn W(rhs), 1; ccmp W(lhs), 1, 0, eq),
-                S64 => emit!(self; cmn X(rhs), 1; ccmp X(lhs), 1, 0, eq),
+                S32 => emit!(self; cmn WSP(rhs), 1; ccmp W(lhs), 1, 0, eq),
+                S64 => emit!(self; cmn XSP(rhs), 1; ccmp X(lhs), 1, 0, eq),
             }
             let trap = self.buf.trap(TrapCode::IntegerOverflow);
             self.branch_code(VS, trap);

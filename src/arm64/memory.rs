@@ -34,7 +34,7 @@ impl Access {
         }
     }
 
-    const LDR_W: Self = Self::int(2, 1);
+    pub(super) const LDR_W: Self = Self::int(2, 1);
     pub(super) const LDR_X: Self = Self::int(3, 1);
     const STR_W: Self = Self::int(2, 0);
     pub(super) const STR_X: Self = Self::int(3, 0);

@@ -117,10 +117,14 @@ impl Isa for Arm64 {
         &mut self.buf
     }
 
-    fn begin(&mut self, bound: usize) {
+    fn begin(&mut self, attempt: u32) {
         self.buf.clear();
-        self.reach = Reach::of(bound);
+        self.reach = Reach::of(attempt);
         self.overflow = None;
+    }
+
+    fn finish(&mut self) -> bool {
+        Self::finish(self)
     }
 
     fn patch_call(code: &mut [u8], pos: usize, target: usize) -> bool {
@@ -143,8 +147,6 @@ impl Isa for Arm64 {
 
     #[rustfmt::skip]
     delegate! {
-        fn finish();
-
         fn indirect_entry(switch: CodeLabel);
         fn switch_thunk(entry: CodeLabel);
         fn prologue(frame: &Frame);

@@ -166,7 +166,7 @@ pub(crate) struct CallEngine {
     /// The store that this engine belongs to.
     pub(crate) store: *mut (),
     /// Where each trap goes, by [`TrapCode`]. amd64: the address after the site's `call` is on
-    /// top of the stack. arm64: the site's address is in `x16`.
+    /// top of the stack. arm64: that address is in `x30`.
     pub(crate) traps: [usize; TrapCode::ALL.len()],
     /// Integer arguments, then integer results, while a call is between guest and host.
     /// The upper half of an `i32` is undefined when the host wrote it.

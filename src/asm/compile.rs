@@ -81,20 +81,27 @@ impl<I: Isa> Emitter<I> {
 
     /// Emits `func` into the backend's buffer.
     pub(crate) fn emit(&mut self, cx: &Context<'_>, func: &Func, listened: bool) -> Emitted {
-        Pass {
-            isa: &mut self.isa,
-            st: &mut self.state,
-            cx,
-            func,
-            file: I::regs(cx.options.mode),
-            listened,
-            at: 0,
-            sink: None,
-            live: true,
-            epilogue: None,
-            stubs: [None; TrapCode::ALL.len()],
+        for attempt in 0.. {
+            self.isa.begin(attempt);
+            let emitted = Pass {
+                isa: &mut self.isa,
+                st: &mut self.state,
+                cx,
+                func,
+                file: I::regs(cx.options.mode),
+                listened,
+                at: 0,
+                sink: None,
+                live: true,
+                epilogue: None,
+                stubs: [None; TrapCode::ALL.len()],
+            }
+            .run();
+            if self.isa.finish() {
+                return emitted;
+            }
         }
-        .run()
+        unreachable!("a machine has some branch that reaches")
     }
 }
 
@@ -118,14 +125,9 @@ pub(super) struct Pass<'a, I> {
     stubs: [Option<CodeLabel>; TrapCode::ALL.len()],
 }
 
-/// Machine code bytes per record, at the most, on average over a function.
-const CODE_PER_OP: usize = 96;
-
 impl<I: Isa> Pass<'_, I> {
     fn run(mut self) -> Emitted {
         let func = self.func;
-        let bound = CODE_PER_OP * (func.ops.len() + func.locals.len()) + 16 * func.targets.len();
-        self.isa.begin(bound + 4096);
         self.begin();
         self.st.canonical = 0;
         self.st.bounds.clear();
@@ -158,7 +160,6 @@ impl<I: Isa> Pass<'_, I> {
             self.isa.buf().reserve();
             self.isa.switch_thunk(entry_label);
         }
-        self.isa.finish();
         Emitted {
             entry,
             switch: switch_at,

@@ -153,11 +153,11 @@ pub(crate) trait Isa: Sized {
     fn new(options: IsaOptions) -> Self;
     fn regs(mode: MemoryMode) -> &'static RegFile;
     fn buf(&mut self) -> &mut CodeBuf;
-    /// Clears the buffer for a function whose code will not be larger than `bound` bytes
-    /// (an estimate from above, for the choice of branch forms).
-    fn begin(&mut self, bound: usize);
-    /// Patches the fix-ups, once every label is bound.
-    fn finish(&mut self);
+    /// Clears the buffer for a function. The first attempt, 0, uses the shortest branches.
+    fn begin(&mut self, attempt: u32);
+    /// Patches the fix-ups, once every label is bound. False if branches do not reach: then the
+    /// function is to be emitted again, as the next attempt.
+    fn finish(&mut self) -> bool;
     /// Points the call at `pos` in a module's code to `target`. False if it cannot reach.
     fn patch_call(code: &mut [u8], pos: usize, target: usize) -> bool;
     /// Appends a stub at `code`'s end that reaches any `target` in it, for calls that cannot.
