@@ -150,6 +150,19 @@ impl CodeBuf {
         }
     }
 
+    /// Appends the lowest `len` bytes of `bits`, and leaves rubbish behind them.
+    #[inline]
+    pub(crate) fn put(&mut self, bits: u128, len: usize) {
+        debug_assert!(len <= 16 && self.offset() as usize + 16 <= self.bytes.capacity());
+        // SAFETY: as in `write`; the rubbish is within RESERVE too.
+        unsafe {
+            self.cur
+                .cast::<[u8; 16]>()
+                .write_unaligned(bits.to_le_bytes());
+            self.cur = self.cur.add(len);
+        }
+    }
+
     /// A label to bind later.
     #[inline]
     pub(crate) fn new_label(&mut self) -> CodeLabel {

@@ -1,0 +1,385 @@
+//! Integer moves and arithmetic.
+
+use super::Amd64;
+use super::regs::{Cc, Features, R10, R11, RAX, RCX, RDX};
+use crate::asm::abi::TrapCode;
+use crate::asm::isa::{DivChecks, ImmUse, Rhs};
+use crate::asm::regs::{Gpr, Reg};
+use crate::ir::op::{Div, IntBin, IntCmp, IntUn, Shift};
+use crate::ir::types::{Size, Width};
+
+impl Amd64 {
+    /// `dst = src`. Keeps the flags.
+    #[inline]
+    pub(super) fn mov(&mut self, size: Size, dst: Gpr, src: Gpr) {
+        if dst != src {
+            emit!(self, w(size); mov Rd(dst), Rd(src));
+        }
+    }
+
+    pub(super) fn exchange(&mut self, a: Reg, b: Reg) {
+        if a.is_float() {
+            let (a, b) = (a.fpr(), b.fpr());
+            emit!(self; movaps xmm15, Rx(a));
+            self.float_mov(Width::W128, a, b);
+            emit!(self; movaps Rx(b), xmm15);
+        } else {
+            let (a, b) = (a.gpr(), b.gpr());
+            emit!(self; xchg Rq(a), Rq(b));
+        }
+    }
+
+    /// `dst = value`. Keeps the flags.
+    pub(super) fn int_const(&mut self, size: Size, dst: Gpr, value: u64) {
+        let value = match size {
+            Size::S32 => value as u32 as u64,
+            Size::S64 => value,
+        };
+        if u32::try_from(value).is_ok() {
+            emit!(self; mov Rd(dst), DWORD value as i32);
+        } else if i64::from(value as i32) == value as i64 {
+            emit!(self; mov Rq(dst), DWORD value as i32);
+        } else {
+            emit!(self; mov Rq(dst), QWORD value as i64);
+        }
+    }
+
+    pub(super) fn fits(user: ImmUse, size: Size, imm: i64) -> bool {
+        let mask = user == ImmUse::Bin(IntBin::And) && imm == i64::from(u32::MAX);
+        size == Size::S32 || mask || i64::from(imm as i32) == imm
+    }
+
+    /// `dst = lhs op rhs`
+    pub(super) fn int_bin(&mut self, op: IntBin, size: Size, dst: Gpr, lhs: Gpr, rhs: Rhs) {
+        match (op, rhs) {
+            (IntBin::Mul, Rhs::Imm(imm)) => self.mul_imm(size, dst, lhs, imm as i32),
+            (IntBin::And, Rhs::Imm(imm)) => self.and_imm(size, dst, lhs, imm),
+            _ if dst == lhs => self.int_bin_in_place(op, size, dst, rhs),
+            (IntBin::Sub, Rhs::Reg(rhs)) if dst == rhs => {
+                emit!(self, w(size); neg Rd(dst));
+                emit!(self, w(size); add Rd(dst), Rd(lhs));
+            }
+            (_, Rhs::Reg(rhs)) if dst == rhs => {
+                self.int_bin_in_place(op, size, dst, Rhs::Reg(lhs));
+            }
+            (IntBin::Add, Rhs::Reg(rhs)) => self.lea_sum(size, dst, lhs, rhs),
+            (IntBin::Add, Rhs::Imm(imm)) => {
+                let imm = imm as i32;
+                emit!(self, w(size), reg_disp(); lea Rd(dst), [Rq(lhs) + imm]);
+            }
+            (IntBin::Sub, Rhs::Imm(imm)) if imm != i64::from(i32::MIN) => {
+                let imm = -(imm as i32);
+                emit!(self, w(size), reg_disp(); lea Rd(dst), [Rq(lhs) + imm]);
+            }
+            (_, rhs) => {
+                self.mov(size, dst, lhs);
+                self.int_bin_in_place(op, size, dst, rhs);
+            }
+        }
+    }
+
+    /// `dst = dst op rhs`. No immediates for `Mul`.
+    fn int_bin_in_place(&mut self, op: IntBin, size: Size, dst: Gpr, rhs: Rhs) {
+        macro_rules! alu {
+            ($ins:ident) => {
+                match rhs {
+                    Rhs::Reg(rhs) => emit!(self, w(size); $ins Rd(dst), Rd(rhs)),
+                    Rhs::Imm(imm) => {
+                        let imm = imm as i32;
+                        emit!(self, w(size), imm8(); $ins Rd(dst), DWORD imm);
+                    }
+                    Rhs::Slot(disp) => {
+                        emit!(self, w(size), sib_disp(); $ins Rd(dst), [rsp + disp]);
+                    }
+                }
+            };
+        }
+        match op {
+            IntBin::Add => match rhs {
+                Rhs::Imm(1) => emit!(self, w(size); inc Rd(dst)),
+                Rhs::Imm(-1) => emit!(self, w(size); dec Rd(dst)),
+                Rhs::Imm(_) | Rhs::Reg(_) | Rhs::Slot(_) => alu!(add),
+            },
+            IntBin::Sub => match rhs {
+                Rhs::Imm(1) => emit!(self, w(size); dec Rd(dst)),
+                Rhs::Imm(-1) => emit!(self, w(size); inc Rd(dst)),
+                Rhs::Imm(_) | Rhs::Reg(_) | Rhs::Slot(_) => alu!(sub),
+            },
+            IntBin::Mul => match rhs {
+                Rhs::Reg(rhs) => emit!(self, w(size); imul Rd(dst), Rd(rhs)),
+                Rhs::Slot(disp) => {
+                    emit!(self, w(size), sib_disp(); imul Rd(dst), DWORD [rsp + disp]);
+                }
+                Rhs::Imm(_) => unreachable!("int_bin multiplies by immediates itself"),
+            },
+            IntBin::And => alu!(and),
+            IntBin::Or => alu!(or),
+            IntBin::Xor => alu!(xor),
+        }
+    }
+
+    /// `dst = a + b`. Keeps the flags.
+    fn lea_sum(&mut self, size: Size, dst: Gpr, a: Gpr, b: Gpr) {
+        // A base with the low bits of rbp would need a displacement.
+        let (base, index) = if a.0 & 7 == 5 { (b, a) } else { (a, b) };
+        emit!(self, w(size), no_disp(); lea Rd(dst), [Rq(base) + Rq(index)]);
+    }
+
+    /// `dst = lhs * imm`
+    fn mul_imm(&mut self, size: Size, dst: Gpr, lhs: Gpr, imm: i32) {
+        match imm {
+            3 => emit!(self, w(size), no_disp(); lea Rd(dst), [Rq(lhs) + 2 * Rq(lhs)]),
+            5 => emit!(self, w(size), no_disp(); lea Rd(dst), [Rq(lhs) + 4 * Rq(lhs)]),
+            9 => emit!(self, w(size), no_disp(); lea Rd(dst), [Rq(lhs) + 8 * Rq(lhs)]),
+            _ => emit!(self, w(size), imm8(); imul Rd(dst), Rd(lhs), DWORD imm),
+        }
+    }
+
+    /// `dst = lhs & imm`
+    fn and_imm(&mut self, size: Size, dst: Gpr, lhs: Gpr, imm: i64) {
+        // A mask without the upper half's bits clears that half, as a 32-bit result does.
+        let size = if imm >= 0 { Size::S32 } else { size };
+        match (imm, size) {
+            (0xff, _) => emit!(self, byte_reg(lhs); movzx Rd(dst), Rb(lhs)),
+            (0xffff, _) => emit!(self; movzx Rd(dst), Rw(lhs)),
+            (0xffff_ffff, _) => emit!(self; mov Rd(dst), Rd(lhs)),
+            _ => {
+                self.mov(size, dst, lhs);
+                self.int_bin_in_place(IntBin::And, size, dst, Rhs::Imm(imm));
+            }
+        }
+    }
+
+    /// Without BMI2, shifts take a variable count from `cl`; rotates always do.
+    pub(super) fn count_register(&self, op: Shift) -> Option<Gpr> {
+        match op {
+            Shift::Shl | Shift::ShrS | Shift::ShrU if self.has(Features::BMI2) => None,
+            Shift::Shl | Shift::ShrS | Shift::ShrU | Shift::Rotl | Shift::Rotr => Some(RCX),
+        }
+    }
+
+    /// `dst = lhs op count`
+    pub(super) fn shift(&mut self, op: Shift, size: Size, dst: Gpr, lhs: Gpr, count: Rhs) {
+        let count = match count {
+            Rhs::Imm(count) => return self.shift_imm(op, size, dst, lhs, count as i8),
+            Rhs::Reg(count) => count,
+            Rhs::Slot(disp) => {
+                emit!(self, sib_disp(); mov r11d, [rsp + disp]);
+                R11
+            }
+        };
+        if self.count_register(op).is_some() {
+            debug_assert_eq!(count, RCX);
+            return self.shift_cl(op, size, dst, lhs);
+        }
+        match op {
+            Shift::Shl => emit!(self, w(size); shlx Rd(dst), Rd(lhs), Rd(count)),
+            Shift::ShrS => emit!(self, w(size); sarx Rd(dst), Rd(lhs), Rd(count)),
+            Shift::ShrU => emit!(self, w(size); shrx Rd(dst), Rd(lhs), Rd(count)),
+            Shift::Rotl | Shift::Rotr => unreachable!("rotates have a count register"),
+        }
+    }
+
+    /// `dst = lhs op cl`
+    fn shift_cl(&mut self, op: Shift, size: Size, dst: Gpr, lhs: Gpr) {
+        let work = if dst == RCX { R11 } else { dst };
+        self.mov(size, work, lhs);
+        match op {
+            Shift::Shl => emit!(self, w(size); shl Rd(work), cl),
+            Shift::ShrS => emit!(self, w(size); sar Rd(work), cl),
+            Shift::ShrU => emit!(self, w(size); shr Rd(work), cl),
+            Shift::Rotl => emit!(self, w(size); rol Rd(work), cl),
+            Shift::Rotr => emit!(self, w(size); ror Rd(work), cl),
+        }
+        self.mov(size, dst, work);
+    }
+
+    /// `dst = lhs op count`
+    fn shift_imm(&mut self, op: Shift, size: Size, dst: Gpr, lhs: Gpr, count: i8) {
+        let bits = match size {
+            Size::S32 => 32,
+            Size::S64 => 64,
+        };
+        let left = if op == Shift::Rotl {
+            bits - count
+        } else {
+            count
+        };
+        match op {
+            _ if count == 0 => return self.mov(size, dst, lhs),
+            Shift::Shl if count == 1 && dst != lhs => return self.lea_sum(size, dst, lhs, lhs),
+            Shift::Rotl | Shift::Rotr if dst != lhs && self.has(Features::BMI2) => {
+                return emit!(self, w(size); rorx Rd(dst), Rd(lhs), BYTE left);
+            }
+            Shift::Shl | Shift::ShrS | Shift::ShrU | Shift::Rotl | Shift::Rotr => {}
+        }
+        self.mov(size, dst, lhs);
+        match op {
+            Shift::Shl if count == 1 => emit!(self, w(size); add Rd(dst), Rd(dst)),
+            Shift::Shl => emit!(self, w(size); shl Rd(dst), BYTE count),
+            Shift::ShrS => emit!(self, w(size); sar Rd(dst), BYTE count),
+            Shift::ShrU => emit!(self, w(size); shr Rd(dst), BYTE count),
+            Shift::Rotl => emit!(self, w(size); rol Rd(dst), BYTE count),
+            Shift::Rotr => emit!(self, w(size); ror Rd(dst), BYTE count),
+        }
+    }
+
+    /// `dst = rax op rhs`; clobbers `rax` and `rdx`.
+    /// Traps: `IntegerDivisionByZero`, `IntegerOverflow` (`DivS` of the least number by -1).
+    pub(super) fn div(
+        &mut self,
+        op: Div,
+        size: Size,
+        checks: DivChecks,
+        dst: Gpr,
+        lhs: Gpr,
+        rhs: Gpr,
+    ) {
+        debug_assert!(lhs == RAX && rhs != RAX && rhs != RDX);
+        debug_assert!(
+            dst == if matches!(op, Div::DivS | Div::DivU) {
+                RAX
+            } else {
+                RDX
+            }
+        );
+        match op {
+            Div::DivU | Div::RemU => {
+                if checks.zero {
+                    emit!(self, w(size); test Rd(rhs), Rd(rhs));
+                    self.trap_if(Cc::Equal, TrapCode::IntegerDivisionByZero);
+                }
+                emit!(self; xor edx, edx);
+                emit!(self, w(size); div Rd(rhs));
+            }
+            Div::DivS | Div::RemS => self.div_signed(op == Div::DivS, size, checks, rhs),
+        }
+    }
+
+    fn div_signed(&mut self, quotient: bool, size: Size, checks: DivChecks, rhs: Gpr) {
+        let ordinary = match (checks.zero, checks.minus_one) {
+            (true, true) => {
+                // One comparison tells both -1 and 0 from the rest.
+                emit!(self, w(size), reg_disp(); lea r11d, [Rq(rhs) + 1]);
+                emit!(self, w(size), imm8(); cmp Rd(R11), DWORD 1);
+                let ordinary = self.skip_if(Cc::Above);
+                self.trap_if(Cc::Equal, TrapCode::IntegerDivisionByZero);
+                Some(ordinary)
+            }
+            (true, false) => {
+                emit!(self, w(size); test Rd(rhs), Rd(rhs));
+                self.trap_if(Cc::Equal, TrapCode::IntegerDivisionByZero);
+                None
+            }
+            (false, true) => {
+                emit!(self, w(size), imm8(); cmp Rd(rhs), DWORD -1);
+                Some(self.skip_if(Cc::NotEqual))
+            }
+            (false, false) => None,
+        };
+        let done = ordinary.map(|ordinary| {
+            if quotient {
+                emit!(self, w(size); neg Rd(RAX));
+                self.trap_if(Cc::Overflow, TrapCode::IntegerOverflow);
+            } else {
+                emit!(self; xor edx, edx);
+            }
+            let done = self.skip_always();
+            self.land(ordinary);
+            done
+        });
+        match size {
+            Size::S32 => emit!(self; cdq),
+            Size::S64 => emit!(self; cqo),
+        }
+        emit!(self, w(size); idiv Rd(rhs));
+        if let Some(done) = done {
+            self.land(done);
+        }
+    }
+
+    /// `dst = op src`
+    pub(super) fn int_un(&mut self, op: IntUn, size: Size, dst: Gpr, src: Gpr) {
+        match op {
+            IntUn::Clz if self.has(Features::LZCNT) => {
+                emit!(self, w(size); lzcnt Rd(dst), Rd(src));
+            }
+            IntUn::Clz => {
+                // 31 - position is 31 ^ position; 63 and 127 make zero's result 32 and 64.
+                let (zero, flip) = match size {
+                    Size::S32 => (63, 31),
+                    Size::S64 => (127, 63),
+                };
+                self.int_const(Size::S32, R11, zero);
+                emit!(self, w(size); bsr Rd(dst), Rd(src));
+                self.mov_if_zero(size, dst, R11);
+                emit!(self, w(size), imm8(); xor Rd(dst), DWORD flip);
+            }
+            IntUn::Ctz if self.has(Features::BMI1) => {
+                emit!(self, w(size); tzcnt Rd(dst), Rd(src));
+            }
+            IntUn::Ctz => {
+                let zero = match size {
+                    Size::S32 => 32,
+                    Size::S64 => 64,
+                };
+                self.int_const(Size::S32, R11, zero);
+                emit!(self, w(size); bsf Rd(dst), Rd(src));
+                self.mov_if_zero(size, dst, R11);
+            }
+            IntUn::Popcnt if self.has(Features::POPCNT) => {
+                emit!(self, w(size); popcnt Rd(dst), Rd(src));
+            }
+            IntUn::Popcnt => self.popcnt(size, dst, src),
+            IntUn::Extend8S => emit!(self, byte_reg(src), w(size); movsx Rd(dst), Rb(src)),
+            IntUn::Extend16S => emit!(self, w(size); movsx Rd(dst), Rw(src)),
+            IntUn::Extend32S => emit!(self; movsxd Rq(dst), Rd(src)),
+        }
+    }
+
+    fn mov_if_zero(&mut self, size: Size, dst: Gpr, src: Gpr) {
+        emit!(self, w(size); cmove Rd(dst), Rd(src));
+    }
+
+    /// Population count in parallel: sums of 2, 4, 8 bits, then of the bytes by multiplication.
+    fn popcnt(&mut self, size: Size, dst: Gpr, src: Gpr) {
+        let (shift, ones) = match size {
+            Size::S32 => (24, u64::from(u32::MAX)),
+            Size::S64 => (56, u64::MAX),
+        };
+        let (x, mask) = (R10, R11);
+        self.mov(size, x, src);
+        self.shift_imm(Shift::ShrU, size, x, x, 1);
+        self.int_const(size, mask, ones / 3);
+        self.int_bin(IntBin::And, size, x, x, Rhs::Reg(mask));
+        self.int_bin(IntBin::Sub, size, dst, src, Rhs::Reg(x));
+        self.int_const(size, mask, ones / 5);
+        self.mov(size, x, dst);
+        self.shift_imm(Shift::ShrU, size, x, x, 2);
+        self.int_bin(IntBin::And, size, x, x, Rhs::Reg(mask));
+        self.int_bin(IntBin::And, size, dst, dst, Rhs::Reg(mask));
+        self.int_bin(IntBin::Add, size, dst, dst, Rhs::Reg(x));
+        self.mov(size, x, dst);
+        self.shift_imm(Shift::ShrU, size, x, x, 4);
+        self.int_bin(IntBin::Add, size, dst, dst, Rhs::Reg(x));
+        self.int_const(size, mask, ones / 17);
+        self.int_bin(IntBin::And, size, dst, dst, Rhs::Reg(mask));
+        self.int_const(size, mask, ones / 255);
+        self.int_bin(IntBin::Mul, size, dst, dst, Rhs::Reg(mask));
+        self.shift_imm(Shift::ShrU, size, dst, dst, shift);
+    }
+
+    /// Sets the flags for `cmp`.
+    pub(super) fn int_cmp(&mut self, _cmp: IntCmp, size: Size, lhs: Gpr, rhs: Rhs) {
+        match rhs {
+            // The same flags as those of a comparison with zero.
+            Rhs::Imm(0) => emit!(self, w(size); test Rd(lhs), Rd(lhs)),
+            Rhs::Imm(imm) => {
+                let imm = imm as i32;
+                emit!(self, w(size), imm8(); cmp Rd(lhs), DWORD imm);
+            }
+            Rhs::Reg(rhs) => emit!(self, w(size); cmp Rd(lhs), Rd(rhs)),
+            Rhs::Slot(disp) => emit!(self, w(size), sib_disp(); cmp Rd(lhs), [rsp + disp]),
+        }
+    }
+}
