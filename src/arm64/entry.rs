@@ -1,1 +1,581 @@
+//! The code between host and guest, and what a signal handler does to a guest's registers.
+//!
+//! Frame of `enter` and `resume` on the host stack, from `sp`:
+//!
+//! ```text
+//!   0    x29, x30           x29 points here while the guest and the dispatcher run
+//!   16   x19..x28
+//!   96   d8..d15
+//!   160  the engine's host_sp before, nothing
+//! ```
+//!
+//! All code here describes that frame to debuggers, so that a walk of the host stack goes from
+//! the dispatcher through the thunk, as if it were `enter`, to the embedder.
+//!
+//! Frame of a thunk on the value stack: the pins of the mode, lowest first, and the return
+//! address on top, as in any frame.
+#![allow(
+    unsafe_code,
+    reason = "stacks and registers are switched in assembly"
+)]
 
+use std::arch::{asm, naked_asm};
+use std::ffi::c_void;
+use std::mem::offset_of;
+
+use crate::asm::abi::{
+    CallEngine, ExitCode, MemoryMode, Thunks, TrapCode, VmFuncRef, VmInstance, VmMemory,
+};
+
+/// Assembly that knows the offsets of what it touches.
+macro_rules! thunk {
+    ($($asm:expr),* $(,)?) => {
+        naked_asm!(
+            // Assembly must mention each operand.
+            "// {instance} {exit} {callee} {exit_pc} {guest_sp} {host_sp} {dispatch} {ints}",
+            "// {floats} {memory0} {memory} {ref_code} {ref_instance} {leave}",
+            ".cfi_startproc",
+            $($asm,)*
+            ".cfi_endproc",
+            instance = const offset_of!(CallEngine, instance),
+            exit = const offset_of!(CallEngine, exit),
+            callee = const offset_of!(CallEngine, callee),
+            exit_pc = const offset_of!(CallEngine, exit_pc),
+            guest_sp = const offset_of!(CallEngine, guest_sp),
+            host_sp = const offset_of!(CallEngine, host_sp),
+            dispatch = const offset_of!(CallEngine, dispatch),
+            ints = const offset_of!(CallEngine, ints),
+            floats = const offset_of!(CallEngine, floats),
+            memory0 = const offset_of!(VmInstance, memory0),
+            memory = const offset_of!(VmMemory, base),
+            ref_code = const offset_of!(VmFuncRef, code),
+            ref_instance = const offset_of!(VmFuncRef, instance),
+            leave = sym leave,
+        )
+    };
+    // One that also knows a status.
+    ($status:expr; $($asm:expr),* $(,)?) => {
+        naked_asm!(
+            ".cfi_startproc",
+            host_frame!(),
+            $($asm,)*
+            ".cfi_endproc",
+            exit = const offset_of!(CallEngine, exit),
+            callee = const offset_of!(CallEngine, callee),
+            exit_pc = const offset_of!(CallEngine, exit_pc),
+            guest_sp = const offset_of!(CallEngine, guest_sp),
+            status = const $status,
+            leave = sym leave,
+        )
+    };
+}
+
+const _: () = assert!(offset_of!(VmMemory, bound) == offset_of!(VmMemory, base) + 8);
+const _: () = assert!(ExitCode::RETURNED.0 == 0);
+
+/// Where the host's frame is, in the words of the unwinder.
+macro_rules! host_frame {
+    () => {
+        "
+        .cfi_def_cfa x29, 176
+        .cfi_offset x29, -176
+        .cfi_offset x30, -168
+        .cfi_offset x19, -160
+        .cfi_offset x20, -152
+        .cfi_offset x21, -144
+        .cfi_offset x22, -136
+        .cfi_offset x23, -128
+        .cfi_offset x24, -120
+        .cfi_offset x25, -112
+        .cfi_offset x26, -104
+        .cfi_offset x27, -96
+        .cfi_offset x28, -88
+        .cfi_offset d8, -80
+        .cfi_offset d9, -72
+        .cfi_offset d10, -64
+        .cfi_offset d11, -56
+        .cfi_offset d12, -48
+        .cfi_offset d13, -40
+        .cfi_offset d14, -32
+        .cfi_offset d15, -24
+        "
+    };
+}
+
+/// Saves what the host expects to find again. `x0` is the call engine, and becomes `x28`.
+macro_rules! save_host {
+    () => {
+        "
+        stp x29, x30, [sp, #-176]!
+        .cfi_def_cfa_offset 176
+        .cfi_offset x29, -176
+        .cfi_offset x30, -168
+        mov x29, sp
+        stp x19, x20, [sp, #16]
+        stp x21, x22, [sp, #32]
+        stp x23, x24, [sp, #48]
+        stp x25, x26, [sp, #64]
+        stp x27, x28, [sp, #80]
+        stp d8, d9, [sp, #96]
+        stp d10, d11, [sp, #112]
+        stp d12, d13, [sp, #128]
+        stp d14, d15, [sp, #144]
+        ldr x9, [x0, {host_sp}]
+        str x9, [sp, #160]
+        str x29, [x0, {host_sp}]
+        mov x28, x0
+        "
+    };
+}
+
+/// Loads the memory's registers from the current instance; a host function may run without one.
+macro_rules! load_roles {
+    (Explicit) => {
+        "
+        ldr x16, [x28, {instance}]
+        cbz x16, 7f
+        ldr x16, [x16, {memory0}]
+        ldp x27, x26, [x16, {memory}]
+    7:
+        "
+    };
+    (Guard) => {
+        "
+        ldr x16, [x28, {instance}]
+        cbz x16, 7f
+        ldr x16, [x16, {memory0}]
+        ldr x27, [x16, {memory}]
+    7:
+        "
+    };
+}
+
+/// Keeps the pins and the return address on the value stack.
+macro_rules! save_pins {
+    (Explicit) => {
+        "
+        stp x19, x20, [sp, #-64]!
+        stp x21, x22, [sp, #16]
+        stp x23, x24, [sp, #32]
+        stp x25, x30, [sp, #48]
+        "
+    };
+    (Guard) => {
+        "
+        stp x19, x20, [sp, #-80]!
+        stp x21, x22, [sp, #16]
+        stp x23, x24, [sp, #32]
+        stp x25, x26, [sp, #48]
+        str x30, [sp, #72]
+        "
+    };
+}
+
+/// Undoes `save_pins` and goes on in the guest.
+macro_rules! return_to_guest {
+    (Explicit) => {
+        "
+        ldp x21, x22, [sp, #16]
+        ldp x23, x24, [sp, #32]
+        ldp x25, x30, [sp, #48]
+        ldp x19, x20, [sp], #64
+        ret
+        "
+    };
+    (Guard) => {
+        "
+        ldp x21, x22, [sp, #16]
+        ldp x23, x24, [sp, #32]
+        ldp x25, x26, [sp, #48]
+        ldr x30, [sp, #72]
+        ldp x19, x20, [sp], #80
+        ret
+        "
+    };
+}
+
+macro_rules! store_args {
+    () => {
+        "
+        stp x0, x1, [x28, {ints}]
+        stp x2, x3, [x28, {ints} + 16]
+        stp x4, x5, [x28, {ints} + 32]
+        stp q0, q1, [x28, {floats}]
+        stp q2, q3, [x28, {floats} + 32]
+        stp q4, q5, [x28, {floats} + 64]
+        stp q6, q7, [x28, {floats} + 96]
+        "
+    };
+}
+
+macro_rules! load_args {
+    () => {
+        "
+        ldp x0, x1, [x28, {ints}]
+        ldp x2, x3, [x28, {ints} + 16]
+        ldp x4, x5, [x28, {ints} + 32]
+        ldp q0, q1, [x28, {floats}]
+        ldp q2, q3, [x28, {floats} + 32]
+        ldp q4, q5, [x28, {floats} + 64]
+        ldp q6, q7, [x28, {floats} + 96]
+        "
+    };
+}
+
+macro_rules! load_results {
+    () => {
+        "
+        ldp x0, x1, [x28, {ints}]
+        ldp q0, q1, [x28, {floats}]
+        "
+    };
+}
+
+/// Asks the dispatcher, on the host's stack. Comes back on the value stack, or not at all.
+macro_rules! dispatch {
+    () => {
+        "
+        mov x16, sp
+        str x16, [x28, {guest_sp}]
+        ldr x16, [x28, {host_sp}]
+        mov sp, x16
+        mov x0, x28
+        ldr x16, [x28, {dispatch}]
+        blr x16
+        cbz w0, 8f
+        b {leave}
+    8:
+        ldr x16, [x28, {guest_sp}]
+        mov sp, x16
+        "
+    };
+}
+
+/// Leaves the guest, whatever is on the value stack: returns from `enter` or `resume`.
+#[unsafe(naked)]
+unsafe extern "C" fn leave() {
+    thunk!(
+        host_frame!(),
+        "
+        ldr x16, [x28, {host_sp}]
+        mov sp, x16
+        ldr x9, [sp, #160]
+        str x9, [x28, {host_sp}]
+        ldp d14, d15, [sp, #144]
+        ldp d12, d13, [sp, #128]
+        ldp d10, d11, [sp, #112]
+        ldp d8, d9, [sp, #96]
+        ldp x27, x28, [sp, #80]
+        ldp x25, x26, [sp, #64]
+        ldp x23, x24, [sp, #48]
+        ldp x21, x22, [sp, #32]
+        ldp x19, x20, [sp, #16]
+        ldp x29, x30, [sp], #176
+        .cfi_def_cfa sp, 0
+        .cfi_restore x29
+        .cfi_restore x30
+        ret
+        "
+    )
+}
+
+/// The handler of trap `K`, reached with the site's address in `x30`.
+#[unsafe(naked)]
+unsafe extern "C" fn trap<const K: u32>() {
+    thunk!(ExitCode::TRAP.0 + K;
+        "
+        mov x16, sp
+        str x16, [x28, {guest_sp}]
+        str x30, [x28, {exit_pc}]
+        str x17, [x28, {callee}]
+        mov w16, {status}
+        str w16, [x28, {exit}]
+        b {leave}
+        "
+    )
+}
+
+/// As [`trap`], before the function has a frame: makes one of 16 bytes, with the return address,
+/// which is in `x17`.
+#[unsafe(naked)]
+unsafe extern "C" fn stack_overflow() {
+    thunk!(ExitCode::TRAP.0 + TrapCode::StackOverflow as u32;
+        "
+        stp xzr, x17, [sp, #-16]!
+        mov x16, sp
+        str x16, [x28, {guest_sp}]
+        str x30, [x28, {exit_pc}]
+        str xzr, [x28, {callee}]
+        mov w16, {status}
+        str w16, [x28, {exit}]
+        b {leave}
+        "
+    )
+}
+
+macro_rules! thunks_of_mode {
+    ($module:ident, $mode:ident) => {
+        mod $module {
+            use super::*;
+
+            #[unsafe(naked)]
+            unsafe extern "C" fn enter(_: *mut CallEngine, _: *const VmFuncRef, _: usize) {
+                thunk!(
+                    save_host!(),
+                    host_frame!(),
+                    "
+                    mov x17, x1
+                    mov sp, x2
+                    ldr x16, [x17, {ref_instance}]
+                    cbz x16, 6f
+                    str x16, [x28, {instance}]
+                6:
+                    ",
+                    load_roles!($mode),
+                    load_args!(),
+                    "
+                    ldr x16, [x17, {ref_code}]
+                    blr x16
+                    stp x0, x1, [x28, {ints}]
+                    stp q0, q1, [x28, {floats}]
+                    str wzr, [x28, {exit}]
+                    b {leave}
+                    "
+                )
+            }
+
+            /// Loads every argument register, since it may be a listener that goes on.
+            #[unsafe(naked)]
+            unsafe extern "C" fn resume(_: *mut CallEngine) {
+                thunk!(
+                    save_host!(),
+                    host_frame!(),
+                    "
+                    ldr x16, [x28, {guest_sp}]
+                    mov sp, x16
+                    ",
+                    load_roles!($mode),
+                    load_args!(),
+                    return_to_guest!($mode),
+                )
+            }
+
+            /// `x17` is the callee.
+            #[unsafe(naked)]
+            unsafe extern "C" fn host_call() {
+                thunk!(
+                    host_frame!(),
+                    save_pins!($mode),
+                    store_args!(),
+                    "
+                    str x17, [x28, {callee}]
+                    mov w16, 1
+                    str w16, [x28, {exit}]
+                    ",
+                    dispatch!(),
+                    load_roles!($mode),
+                    load_results!(),
+                    return_to_guest!($mode),
+                )
+            }
+
+            #[unsafe(naked)]
+            unsafe extern "C" fn builtin() {
+                thunk!(
+                    host_frame!(),
+                    save_pins!($mode),
+                    store_args!(),
+                    "
+                    mov w16, 2
+                    str w16, [x28, {exit}]
+                    ",
+                    dispatch!(),
+                    load_roles!($mode),
+                    load_results!(),
+                    return_to_guest!($mode),
+                )
+            }
+
+            /// The code that calls it has set the status.
+            #[unsafe(naked)]
+            unsafe extern "C" fn listener() {
+                thunk!(
+                    host_frame!(),
+                    save_pins!($mode),
+                    store_args!(),
+                    dispatch!(),
+                    load_roles!($mode),
+                    load_args!(),
+                    return_to_guest!($mode),
+                )
+            }
+
+            const _: () = assert!(ExitCode::HOST_CALL.0 == 1 && ExitCode::BUILTIN.0 == 2);
+
+            pub(super) fn thunks() -> Thunks {
+                Thunks {
+                    enter,
+                    resume,
+                    host_call: host_call as *const () as usize,
+                    builtin: builtin as *const () as usize,
+                    listener: listener as *const () as usize,
+                    traps: TRAPS.map(|trap| trap as *const () as usize),
+                }
+            }
+        }
+    };
+}
+
+thunks_of_mode!(explicit, Explicit);
+thunks_of_mode!(guard, Guard);
+
+/// By [`TrapCode`].
+static TRAPS: [unsafe extern "C" fn(); TrapCode::ALL.len()] = [
+    trap::<{ TrapCode::Unreachable as u32 }>,
+    trap::<{ TrapCode::MemoryOutOfBounds as u32 }>,
+    trap::<{ TrapCode::TableOutOfBounds as u32 }>,
+    trap::<{ TrapCode::IndirectCall as u32 }>,
+    trap::<{ TrapCode::IntegerOverflow as u32 }>,
+    trap::<{ TrapCode::IntegerDivisionByZero as u32 }>,
+    trap::<{ TrapCode::BadConversionToInteger as u32 }>,
+    stack_overflow,
+    trap::<{ TrapCode::BadAddress as u32 }>,
+];
+
+const _: () = assert!(TrapCode::StackOverflow as usize == 7);
+
+/// The code between host and guest for one memory mode.
+pub(crate) fn thunks(mode: MemoryMode) -> Thunks {
+    match mode {
+        MemoryMode::Explicit => explicit::thunks(),
+        MemoryMode::Guard => guard::thunks(),
+    }
+}
+
+/// Makes `len` bytes of new code at `ptr` visible to the instruction fetch of every thread.
+#[cfg(target_vendor = "apple")]
+pub(crate) fn sync_icache(ptr: *const u8, len: usize) {
+    unsafe extern "C" {
+        fn sys_icache_invalidate(start: *mut c_void, len: usize);
+    }
+    // SAFETY: maintenance of caches reads and writes nothing.
+    unsafe { sys_icache_invalidate(ptr.cast_mut().cast(), len) };
+}
+
+/// Makes `len` bytes of new code at `ptr`, which is mapped, visible to the instruction fetch of
+/// every thread.
+#[cfg(not(target_vendor = "apple"))]
+pub(crate) fn sync_icache(ptr: *const u8, len: usize) {
+    let (start, end) = (ptr as usize, ptr as usize + len);
+    let ctr: u64;
+    // SAFETY: reads a register that says how long cache lines are; the system lets us.
+    unsafe { asm!("mrs {}, ctr_el0", out(reg) ctr, options(nomem, nostack, preserves_flags)) };
+    let (code_line, data_line) = (4 << (ctr & 15), 4 << (ctr >> 16 & 15));
+    for at in (start & !(data_line - 1)..end).step_by(data_line) {
+        // SAFETY: cleans a cache line of mapped memory.
+        unsafe { asm!("dc cvau, {}", in(reg) at, options(nostack, preserves_flags)) };
+    }
+    // SAFETY: a barrier.
+    unsafe { asm!("dsb ish", options(nostack, preserves_flags)) };
+    for at in (start & !(code_line - 1)..end).step_by(code_line) {
+        // SAFETY: drops a line of mapped memory from the instruction caches.
+        unsafe { asm!("ic ivau, {}", in(reg) at, options(nostack, preserves_flags)) };
+    }
+    // SAFETY: barriers.
+    unsafe { asm!("dsb ish", "isb", options(nostack, preserves_flags)) };
+    #[cfg(target_os = "linux")]
+    sync_threads();
+}
+
+/// Makes the other threads of the process drop the instructions that they fetched ahead, which
+/// may be those that the same address held before.
+#[cfg(target_os = "linux")]
+fn sync_threads() {
+    use std::sync::Once;
+    const SYNC_CORE: libc::c_int = 1 << 5;
+    const REGISTER_SYNC_CORE: libc::c_int = 1 << 6;
+    static REGISTER: Once = Once::new();
+    // Kernels before 4.16 have none; there, the return from the system call that made the code
+    // executable is the best that there is.
+    // SAFETY: the call touches no memory of ours.
+    REGISTER.call_once(|| unsafe {
+        libc::syscall(libc::SYS_membarrier, REGISTER_SYNC_CORE, 0, 0);
+    });
+    // SAFETY: as above.
+    unsafe { libc::syscall(libc::SYS_membarrier, SYNC_CORE, 0, 0) };
+}
+
+/// Registers of the thread that a signal interrupted.
+struct Registers {
+    pc: *mut u64,
+    /// `x28`
+    engine: *mut u64,
+    /// `x30`
+    link: *mut u64,
+}
+
+impl Registers {
+    /// # Safety
+    ///
+    /// `ctx` is the context that the system gave a signal handler.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    unsafe fn of(ctx: *mut c_void) -> Self {
+        // SAFETY: by contract.
+        let context = unsafe { &mut (*ctx.cast::<libc::ucontext_t>()).uc_mcontext };
+        Self {
+            pc: &raw mut context.pc,
+            engine: &raw mut context.regs[28],
+            link: &raw mut context.regs[30],
+        }
+    }
+
+    /// # Safety
+    ///
+    /// `ctx` is the context that the system gave a signal handler.
+    #[cfg(target_vendor = "apple")]
+    unsafe fn of(ctx: *mut c_void) -> Self {
+        // SAFETY: by contract; the system keeps the registers behind a pointer.
+        let state = unsafe { &mut (*(*ctx.cast::<libc::ucontext_t>()).uc_mcontext).__ss };
+        Self {
+            pc: &raw mut state.__pc,
+            engine: &raw mut state.__x[28],
+            link: &raw mut state.__lr,
+        }
+    }
+}
+
+/// Where the interrupted thread was.
+///
+/// # Safety
+///
+/// `ctx` is the context that the system gave a signal handler.
+pub(crate) unsafe fn fault_pc(ctx: *mut c_void) -> usize {
+    // SAFETY: by contract.
+    unsafe { *Registers::of(ctx).pc as usize }
+}
+
+/// The call engine, if the interrupted thread was in compiled code.
+///
+/// # Safety
+///
+/// `ctx` is the context that the system gave a signal handler.
+pub(crate) unsafe fn fault_engine(ctx: *mut c_void) -> *mut CallEngine {
+    // SAFETY: by contract.
+    unsafe { *Registers::of(ctx).engine as *mut CallEngine }
+}
+
+/// Makes the interrupted thread raise a trap where it was.
+///
+/// # Safety
+///
+/// `ctx` is the context that the system gave a signal handler, and the thread was in the body of
+/// a compiled function.
+pub(crate) unsafe fn redirect_to_trap(ctx: *mut c_void, trap: TrapCode) {
+    // SAFETY: by contract; in a body, `x28` is the call engine and `x30` is free.
+    unsafe {
+        let registers = Registers::of(ctx);
+        *registers.link = *registers.pc;
+        let engine = *registers.engine as *const CallEngine;
+        *registers.pc = (*engine).traps[trap as usize] as u64;
+    }
+}
