@@ -7,4 +7,5 @@ pub(crate) mod arm64;
 pub(crate) mod asm;
 pub(crate) mod engine;
 pub(crate) mod error;
+pub mod inspect;
 pub(crate) mod ir;

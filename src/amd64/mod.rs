@@ -93,12 +93,13 @@ impl Isa for Amd64 {
         &mut self.buf
     }
 
-    fn begin(&mut self, _bound: usize) {
+    fn begin(&mut self, _attempt: u32) {
         self.buf.clear();
     }
 
-    fn finish(&mut self) {
+    fn finish(&mut self) -> bool {
         self.patch_fixups();
+        true
     }
 
     fn patch_call(code: &mut [u8], pos: usize, target: usize) -> bool {

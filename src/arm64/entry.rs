@@ -14,10 +14,7 @@
 //!
 //! Frame of a thunk on the value stack: the pins of the mode, lowest first, and the return
 //! address on top, as in any frame.
-#![allow(
-    unsafe_code,
-    reason = "stacks and registers are switched in assembly"
-)]
+#![allow(unsafe_code, reason = "stacks and registers are switched in assembly")]
 
 use std::arch::{asm, naked_asm};
 use std::ffi::c_void;

@@ -53,6 +53,10 @@ pub(crate) struct Emitter<I> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Emitted {
     pub(crate) entry: u32,
+    /// First byte after the prologue.
+    pub(crate) body: u32,
+    /// First byte of what is out of line.
+    pub(crate) cold: u32,
     pub(crate) switch: u32,
     pub(crate) frame: u32,
 }
@@ -145,6 +149,7 @@ impl<I: Isa> Pass<'_, I> {
         let entry = self.isa.buf().offset();
         self.isa.buf().bind(entry_label);
         self.enter_function();
+        let body = self.isa.buf().offset();
         while let Some(&op) = func.ops.get(self.at) {
             let buf = self.isa.buf();
             buf.reserve();
@@ -153,6 +158,7 @@ impl<I: Isa> Pass<'_, I> {
             self.op(op);
             self.st.regs.held = super::regs::RegSet::EMPTY;
         }
+        let cold = self.isa.buf().offset();
         self.cold_traps();
         self.isa.buf().bind(switch);
         let switch_at = self.isa.buf().offset();
@@ -162,6 +168,8 @@ impl<I: Isa> Pass<'_, I> {
         }
         Emitted {
             entry,
+            body,
+            cold,
             switch: switch_at,
             frame: self.st.frame.size,
         }

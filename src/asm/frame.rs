@@ -10,6 +10,10 @@ use crate::ir::types::{Size, ValType, Width};
 /// The most registers of one class that locals are pinned to.
 const MAX_PINS: usize = 16;
 
+/// Integer registers that no pin takes from the operands. A division with fixed registers needs
+/// that many at once: two fixed ones, the divisor, and where the dividend was.
+const MIN_OPERANDS: usize = 4;
+
 /// Saving and restoring a callee-saved register costs as much as this many uses of a home.
 const SAVE_COST: u32 = 2;
 
@@ -76,8 +80,10 @@ impl<I: Isa> Pass<'_, I> {
     }
 
     fn pin_ints(&mut self) {
+        let ints = self.file.operands.intersection(RegSet::INTS).count();
         let leaf: &[Gpr] = if self.func.is_leaf() {
-            self.file.leaf_pins
+            let spare = ints - MIN_OPERANDS;
+            &self.file.leaf_pins[..spare.min(self.file.leaf_pins.len())]
         } else {
             &[]
         };

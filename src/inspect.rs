@@ -1,0 +1,106 @@
+//! A look at what the compiler makes of a module, for either machine, on any host.
+//!
+//! For `pronto objdump` and the golden tests; not part of the stable API.
+
+use std::ops::Range;
+
+use crate::amd64::Amd64;
+use crate::arm64::Arm64;
+use crate::asm::abi::{InstanceLayout, MemoryMode};
+use crate::asm::compile::{Context, Emitter};
+use crate::asm::isa::{Isa, IsaOptions};
+use crate::error::Error;
+use crate::ir::decode::{DEFAULT_FEATURES, Decoded, decode};
+use crate::ir::func::Func;
+use crate::ir::lower::Lowering;
+
+/// A machine that code can be generated for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// x86-64.
+    Amd64,
+    /// AArch64.
+    Arm64,
+}
+
+/// What to look at.
+#[derive(Clone, Copy, Debug)]
+pub struct InspectOptions {
+    /// The machine.
+    pub target: Target,
+    /// Checks at each memory access instead of guard regions.
+    pub explicit: bool,
+    /// Optional instructions of the target, as bits that the backend defines; 0 is the baseline.
+    pub features: u32,
+}
+
+/// One function, lowered and compiled, but not linked: direct calls have no target.
+#[derive(Clone, Debug)]
+pub struct InspectedFunc {
+    /// Index of the function, imports first.
+    pub index: u32,
+    /// Name from the name section.
+    pub name: Option<String>,
+    /// Records of the lowered function, each with the offset of its operator in the module.
+    pub records: Vec<(u32, String)>,
+    /// Machine code.
+    pub code: Vec<u8>,
+    /// What of the code is neither entry, prologue nor out of line.
+    pub body: Range<usize>,
+    /// (code offset, offset in the module) of calls, traps and guarded accesses.
+    pub sites: Vec<(u32, u32)>,
+}
+
+/// Compiles a module and shows each function.
+///
+/// # Errors
+///
+/// If the module is invalid or not supported.
+pub fn inspect(wasm: &[u8], options: InspectOptions) -> Result<Vec<InspectedFunc>, Error> {
+    match options.target {
+        Target::Amd64 => inspect_for::<Amd64>(wasm, options),
+        Target::Arm64 => inspect_for::<Arm64>(wasm, options),
+    }
+}
+
+fn inspect_for<I: Isa>(wasm: &[u8], options: InspectOptions) -> Result<Vec<InspectedFunc>, Error> {
+    let Decoded { info, bodies } = decode(wasm, DEFAULT_FEATURES)?;
+    let mode = if options.explicit {
+        MemoryMode::Explicit
+    } else {
+        MemoryMode::Guard
+    };
+    let isa = IsaOptions {
+        mode,
+        poison: false,
+        features: options.features,
+    };
+    let layout = InstanceLayout::new(&info);
+    let cx = Context {
+        module: &info,
+        layout: &layout,
+        options: isa,
+    };
+    let (mut lowering, mut func) = (Lowering::default(), Func::default());
+    let mut emitter = Emitter::<I>::new(isa);
+    let mut funcs = Vec::new();
+    for body in bodies {
+        lowering.lower(&info, wasm, body, &mut func)?;
+        let emitted = emitter.emit(&cx, &func, false);
+        let buf = emitter.isa.buf();
+        let records = func.pos.iter().zip(&func.ops);
+        funcs.push(InspectedFunc {
+            index: func.index,
+            name: info.func_name(func.func_idx()).map(str::to_owned),
+            records: records.map(|(&pos, op)| (pos, format!("{op:?}"))).collect(),
+            code: buf.code().to_vec(),
+            body: emitted.body as usize..emitted.cold as usize,
+            sites: buf
+                .sites
+                .iter()
+                .map(|site| (site.code, site.wasm))
+                .collect(),
+        });
+    }
+    Ok(funcs)
+}
