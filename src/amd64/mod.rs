@@ -22,6 +22,8 @@ macro_rules! emit {
 mod call;
 mod control;
 mod convert;
+#[cfg(all(target_arch = "x86_64", unix))]
+pub(crate) mod entry;
 mod float;
 mod inst;
 mod int;

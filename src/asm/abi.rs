@@ -119,7 +119,7 @@ pub(crate) struct Thunks {
     /// and `more`; the value stack's top is 16-aligned. Returns with [`CallEngine::exit`] set.
     pub(crate) enter: unsafe extern "C" fn(*mut CallEngine, *const VmFuncRef, usize),
     /// Goes on after an exit that the dispatcher answered with "leave", as if it had answered
-    /// "resume".
+    /// "resume". The engine's `guest_sp`, `instance` and `exit` are what they were then.
     pub(crate) resume: unsafe extern "C" fn(*mut CallEngine),
     /// For [`CallEngine::host_call`].
     pub(crate) host_call: usize,
