@@ -13,10 +13,6 @@ pub(super) struct Frame {
     block: Block,
     /// Where branches to it go: its end, or the start of a loop.
     label: LabelIdx,
-    /// Operands below its parameters.
-    height: u32,
-    params: u32,
-    results: u32,
 }
 
 #[derive(Clone, Copy)]
@@ -43,13 +39,10 @@ enum Block {
 }
 
 impl Frame {
-    pub(super) fn function(label: LabelIdx, results: u32) -> Self {
+    pub(super) fn function(label: LabelIdx) -> Self {
         Self {
             block: Block::Function,
             label,
-            height: 0,
-            params: 0,
-            results,
         }
     }
 }
@@ -78,7 +71,6 @@ const MAX_DEPTH: u32 = 4;
 /// A resolved block type.
 struct Signature {
     params: u32,
-    results: u32,
     param_args: LabelArgs,
     result_args: LabelArgs,
 }
@@ -88,13 +80,11 @@ impl Recorder<'_> {
         match ty {
             BlockType::Empty => Signature {
                 params: 0,
-                results: 0,
                 param_args: LabelArgs::None,
                 result_args: LabelArgs::None,
             },
             BlockType::Type(ty) => Signature {
                 params: 0,
-                results: 1,
                 param_args: LabelArgs::None,
                 result_args: LabelArgs::One(block_result(ty)),
             },
@@ -103,7 +93,6 @@ impl Recorder<'_> {
                 let ty = &self.module.types[index.index()];
                 Signature {
                     params: ty.params().len() as u32,
-                    results: ty.results().len() as u32,
                     param_args: LabelArgs::params(index, ty.params()),
                     result_args: LabelArgs::results(index, ty.results()),
                 }
@@ -137,12 +126,6 @@ impl Recorder<'_> {
         label
     }
 
-    /// Goes on in live code after a merge or at the start of an `else`.
-    fn revive(&mut self, height: u32) {
-        self.dead = 0;
-        self.height = height;
-    }
-
     fn set_depth(&mut self, depth: u32) {
         self.depth = depth;
         self.weight = 1 << (3 * depth.min(MAX_DEPTH));
@@ -170,13 +153,7 @@ impl Recorder<'_> {
     fn open_block(&mut self, block: Block, signature: &Signature) {
         let height = self.height - signature.params;
         let label = self.new_label(height, signature.result_args);
-        self.frames.push(Frame {
-            block,
-            label,
-            height,
-            params: signature.params,
-            results: signature.results,
-        });
+        self.frames.push(Frame { block, label });
         self.record(Op::Block(label));
     }
 
@@ -190,9 +167,6 @@ impl Recorder<'_> {
         self.frames.push(Frame {
             block: Block::Loop,
             label,
-            height,
-            params: signature.params,
-            results: signature.results,
         });
         self.record(Op::Loop(label));
         self.set_depth(self.depth + 1);
@@ -221,9 +195,6 @@ impl Recorder<'_> {
                         record: self.out.ops.len() as u32,
                     },
                     label: end,
-                    height,
-                    params: signature.params,
-                    results: signature.results,
                 });
                 self.record(Op::If { end, or_else });
             }
@@ -238,7 +209,7 @@ impl Recorder<'_> {
         let Some(frame) = self.frames.last_mut() else {
             unreachable!("the validator has seen the `if`");
         };
-        let (end, height) = (frame.label, frame.height + frame.params);
+        let end = frame.label;
         match frame.block {
             Block::If { or_else, .. } => {
                 frame.block = Block::Else;
@@ -247,7 +218,7 @@ impl Recorder<'_> {
                     self.record(Op::Br(end));
                 }
                 self.record(Op::Label(or_else));
-                self.revive(height);
+                self.dead = 0;
             }
             Block::IfTrue => {
                 frame.block = Block::ElseDead { live };
@@ -255,7 +226,7 @@ impl Recorder<'_> {
             }
             Block::IfFalse => {
                 frame.block = Block::Else;
-                self.revive(height);
+                self.dead = 0;
             }
             Block::Function | Block::Block | Block::Loop | Block::Else | Block::ElseDead { .. } => {
                 unreachable!("the validator has seen the `if`")
@@ -276,7 +247,6 @@ impl Recorder<'_> {
             Block::Loop => {
                 // Nothing branches to its end.
                 self.set_depth(self.depth - 1);
-                debug_assert!(!self.live() || self.height == frame.height + frame.results);
                 return;
             }
             Block::If { or_else, record } => {
@@ -293,11 +263,8 @@ impl Recorder<'_> {
             self.record(Op::Label(frame.label));
             self.dead = 0;
         }
-        if self.live() {
-            self.height = frame.height + frame.results;
-            if matches!(frame.block, Block::Function) {
-                self.record(Op::Return);
-            }
+        if self.live() && matches!(frame.block, Block::Function) {
+            self.record(Op::Return);
         }
     }
 
@@ -321,7 +288,6 @@ impl Recorder<'_> {
         if !self.live() {
             return;
         }
-        self.height -= 1;
         match self.take_condition() {
             Some(true) => self.branch(depth),
             Some(false) => {}
@@ -336,7 +302,6 @@ impl Recorder<'_> {
         if !self.live() {
             return;
         }
-        self.height -= 1;
         // The validator has read the targets without error.
         let mut targets = table.targets().map_while(Result::ok);
         if let Some(&Op::I32Const(index)) = self.out.ops.last() {
@@ -374,25 +339,17 @@ impl Recorder<'_> {
 
     pub(super) fn visit_call(&mut self, func: u32) {
         if self.live() {
-            let ty = self.module.funcs[func as usize];
-            self.call(ty, Op::Call(FuncIdx(func)));
+            self.note_call();
+            self.record(Op::Call(FuncIdx(func)));
         }
     }
 
     pub(super) fn visit_call_indirect(&mut self, ty: u32, table: u32) {
         if self.live() {
-            self.height -= 1;
             let (ty, table) = (TypeIdx(ty), TableIdx(table));
-            self.call(ty, Op::CallIndirect { ty, table });
+            self.note_call();
+            self.record(Op::CallIndirect { ty, table });
         }
-    }
-
-    fn call(&mut self, ty: TypeIdx, op: Op) {
-        let ty = &self.module.types[ty.index()];
-        self.height -= ty.params().len() as u32;
-        self.pushed(ty.results().len() as u32);
-        self.note_call();
-        self.record(op);
     }
 
     pub(super) fn note_call(&mut self) {

@@ -46,6 +46,7 @@ pub(crate) fn decode(bytes: &[u8], features: WasmFeatures) -> Result<Decoded, Er
     let mut parser = Parser::new(0);
     parser.set_features(features);
     let mut decoder = Decoder {
+        bytes,
         validator: Validator::new_with_features(features),
         info: ModuleInfo::default(),
         bodies: Vec::new(),
@@ -70,13 +71,14 @@ pub(super) fn pos(offset: u64) -> u32 {
     u32::try_from(offset).unwrap_or(u32::MAX)
 }
 
-struct Decoder {
+struct Decoder<'a> {
+    bytes: &'a [u8],
     validator: Validator,
     info: ModuleInfo,
     bodies: Vec<Body>,
 }
 
-impl Decoder {
+impl Decoder<'_> {
     /// Validates one payload, then takes over what it says.
     fn payload(&mut self, payload: Payload<'_>) -> Result<(), Error> {
         let (validator, info) = (&mut self.validator, &mut self.info);
@@ -97,6 +99,12 @@ impl Decoder {
                 validator,
                 range: range.start as usize..range.end as usize,
             });
+            return Ok(());
+        }
+        if let Payload::DataSection(section) = &payload
+            && let Some(datas) = sections::plain_datas(info, self.bytes, section)
+        {
+            info.datas = datas;
             return Ok(());
         }
         validator.payload(&payload).map_err(invalid)?;

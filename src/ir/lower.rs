@@ -4,15 +4,17 @@
 //! [`Recorder`]. The recorder may therefore take everything for granted that validity implies.
 //! What it knows of the machine: nothing.
 
-use wasmparser::{BinaryReader, FrameKind, FrameStack, FuncValidatorAllocations, VisitOperator};
+use wasmparser::{
+    BinaryReader, FrameKind, FrameStack, FuncValidatorAllocations, VisitOperator, WasmFeatures,
+};
 
 use super::control::Frame;
 use super::decode::{Body, invalid, pos};
 use super::func::{Func, Label, LabelArgs, Local};
 use super::module::ModuleInfo;
-use super::op::{Div, FloatBin, FloatCmp, FloatUn, IntBin, IntCmp, IntUn, Op, Shift};
+use super::op::Op;
+use super::operators::{Window, visit_usual};
 use super::sections::val_type;
-use super::types::Size::{S32, S64};
 use super::types::{LabelIdx, TypeIdx, ValType};
 use crate::error::Error;
 
@@ -42,7 +44,8 @@ impl Lowering {
     ) -> Result<(), Error> {
         let start = body.range.start as u64;
         let features = body.validator.features;
-        let mut reader = BinaryReader::new_features(&bytes[body.range], start, features);
+        let code = &bytes[body.range];
+        let mut reader = BinaryReader::new_features(code, start, features);
         out.clear();
         out.index = body.validator.index;
         out.ty = body.validator.ty;
@@ -56,33 +59,55 @@ impl Lowering {
         out.ops.reserve(reader.bytes_remaining() + 2);
         out.pos.reserve(reader.bytes_remaining() + 2);
 
+        let mut at = reader.current_position();
         let mut recorder = Recorder::new(module, &mut self.frames, out);
-        while !reader.eof() {
-            let offset = reader.original_position();
+        while at < code.len() {
+            let offset = start + at as u64;
             recorder.pos = pos(offset);
-            let visited = reader.visit_operator(&mut Visitor {
+            let mut visitor = Visitor {
                 validator: validator.visitor(offset),
                 recorder: &mut recorder,
-            });
-            if let Err(error) | Ok(Err(error)) = visited {
-                return Err(recorder.error(error));
-            }
-            let height = validator.operand_stack_height();
-            debug_assert!(!recorder.live() || recorder.height == height);
-            if height > MAX_OPERANDS {
-                return Err(Error::unsupported(
-                    recorder.pos as usize,
-                    "more than a million operands",
-                ));
+            };
+            let (len, visited) = visit(&code[at..], offset, features, &mut visitor);
+            drop(visitor);
+            visited.map_err(|error| recorder.error(error))?;
+            at += len;
+            recorder.height = validator.operand_stack_height();
+            if recorder.height > recorder.out.max_height {
+                recorder.grow()?;
             }
         }
-        let end = reader.original_position();
-        reader
+        let end = start + at as u64;
+        BinaryReader::new(&code[at..], end)
             .finish_expression(&validator.visitor(end))
             .map_err(invalid)?;
         self.allocs = validator.into_allocations();
         Ok(())
     }
+}
+
+/// Decodes the operator at the start of `code` and visits it; its length, and what the visitor says.
+#[inline]
+fn visit<'a, V>(
+    code: &'a [u8],
+    offset: u64,
+    features: WasmFeatures,
+    visitor: &mut Visitor<'_, '_, V>,
+) -> (usize, wasmparser::Result<()>)
+where
+    V: VisitOperator<'a, Output = wasmparser::Result<()>> + FrameStack,
+{
+    // What follows the function's end is the reader's to reject.
+    let open = !visitor.recorder.frames.is_empty();
+    if open
+        && let Some(window) = Window::new(code)
+        && let Some(visited) = visit_usual(window, visitor)
+    {
+        return visited;
+    }
+    let mut reader = BinaryReader::new_features(code, offset, features);
+    let visited = reader.visit_operator(visitor).and_then(|visited| visited);
+    (reader.current_position(), visited)
 }
 
 /// Reads the declarations of locals into the validator and into `out`, after the parameters.
@@ -154,7 +179,7 @@ pub(super) struct Recorder<'m> {
     pub(super) frames: &'m mut Vec<Frame>,
     /// 0 in live code; in dead code 1 + the number of open blocks that began there.
     pub(super) dead: u32,
-    /// Operands on the stack, in live code.
+    /// Operands on the stack before the current operator, as the validator counts them.
     pub(super) height: u32,
     /// Offset in the module of the current operator.
     pub(super) pos: u32,
@@ -177,7 +202,7 @@ impl<'m> Recorder<'m> {
             preds: 0,
         });
         frames.clear();
-        frames.push(Frame::function(LabelIdx(0), results.len() as u32));
+        frames.push(Frame::function(LabelIdx(0)));
         Self {
             module,
             out,
@@ -210,34 +235,25 @@ impl<'m> Recorder<'m> {
         self.out.pos.truncate(len);
     }
 
+    /// Records an operator without other effects here.
     #[inline]
-    pub(super) fn pushed(&mut self, count: u32) {
-        self.height += count;
-        self.out.max_height = self.out.max_height.max(self.height);
-    }
-
-    /// Records an operator that pushes one value and pops none.
-    #[inline]
-    pub(super) fn push(&mut self, op: Op) {
-        if self.live() {
-            self.pushed(1);
-            self.record(op);
-        }
-    }
-
-    #[inline]
-    fn unary(&mut self, op: Op) {
+    pub(super) fn plain(&mut self, op: Op) {
         if self.live() {
             self.record(op);
         }
     }
 
-    #[inline]
-    fn binary(&mut self, op: Op) {
-        if self.live() {
-            self.height -= 1;
-            self.record(op);
+    /// The stack is higher than ever before.
+    #[cold]
+    fn grow(&mut self) -> Result<(), Error> {
+        if self.height > MAX_OPERANDS {
+            let what = "more than a million operands";
+            return Err(Error::unsupported(self.pos as usize, what));
         }
+        if self.live() {
+            self.out.max_height = self.height;
+        }
+        Ok(())
     }
 
     /// Ends lowering at an operator that is valid but not supported.
@@ -272,11 +288,11 @@ impl<V: FrameStack> FrameStack for Visitor<'_, '_, V> {
     }
 }
 
-/// The visitor's methods: operators of these proposals go to the recorder's method of the same
+/// The visitor's methods, which are calls even from the hot loop: inlining them there costs more
+/// in registers than it saves (1.32 of validation's time instead of 1.21). Operators of these proposals go to the recorder's method of the same
 /// name, all others are not supported.
 macro_rules! visit {
     ($(@$proposal:ident $op:ident $({ $($arg:ident: $ty:ty),* })? => $visit:ident ($($ann:tt)*))*) => {$(
-        #[inline]
         fn $visit(&mut self $($(, $arg: $ty)*)?) -> Self::Output {
             visit!(@$proposal self $op $visit $($($arg),*)?)
         }
@@ -308,166 +324,4 @@ where
     type Output = wasmparser::Result<()>;
 
     wasmparser::for_each_visit_operator!(visit);
-}
-
-/// Operators without immediates that pop operands and push a result: name, then record.
-macro_rules! plain_ops {
-    ($arity:ident: $($visit:ident => $op:expr;)*) => {
-        impl Recorder<'_> {$(
-            #[inline]
-            fn $visit(&mut self) {
-                self.$arity($op);
-            }
-        )*}
-    };
-}
-
-plain_ops! { unary:
-    visit_i32_clz => Op::IntUn(IntUn::Clz, S32);
-    visit_i32_ctz => Op::IntUn(IntUn::Ctz, S32);
-    visit_i32_popcnt => Op::IntUn(IntUn::Popcnt, S32);
-    visit_i64_clz => Op::IntUn(IntUn::Clz, S64);
-    visit_i64_ctz => Op::IntUn(IntUn::Ctz, S64);
-    visit_i64_popcnt => Op::IntUn(IntUn::Popcnt, S64);
-    visit_i32_extend8_s => Op::IntUn(IntUn::Extend8S, S32);
-    visit_i32_extend16_s => Op::IntUn(IntUn::Extend16S, S32);
-    visit_i64_extend8_s => Op::IntUn(IntUn::Extend8S, S64);
-    visit_i64_extend16_s => Op::IntUn(IntUn::Extend16S, S64);
-    visit_i64_extend32_s => Op::IntUn(IntUn::Extend32S, S64);
-    visit_i64_eqz => Op::Eqz(S64);
-
-    visit_f32_abs => Op::FloatUn(FloatUn::Abs, S32);
-    visit_f32_neg => Op::FloatUn(FloatUn::Neg, S32);
-    visit_f32_ceil => Op::FloatUn(FloatUn::Ceil, S32);
-    visit_f32_floor => Op::FloatUn(FloatUn::Floor, S32);
-    visit_f32_trunc => Op::FloatUn(FloatUn::Trunc, S32);
-    visit_f32_nearest => Op::FloatUn(FloatUn::Nearest, S32);
-    visit_f32_sqrt => Op::FloatUn(FloatUn::Sqrt, S32);
-    visit_f64_abs => Op::FloatUn(FloatUn::Abs, S64);
-    visit_f64_neg => Op::FloatUn(FloatUn::Neg, S64);
-    visit_f64_ceil => Op::FloatUn(FloatUn::Ceil, S64);
-    visit_f64_floor => Op::FloatUn(FloatUn::Floor, S64);
-    visit_f64_trunc => Op::FloatUn(FloatUn::Trunc, S64);
-    visit_f64_nearest => Op::FloatUn(FloatUn::Nearest, S64);
-    visit_f64_sqrt => Op::FloatUn(FloatUn::Sqrt, S64);
-
-    visit_i32_wrap_i64 => Op::Wrap;
-    visit_i64_extend_i32_s => Op::Extend { signed: true };
-    visit_i64_extend_i32_u => Op::Extend { signed: false };
-    visit_i32_trunc_f32_s => Op::Trunc { from: S32, to: S32, signed: true, sat: false };
-    visit_i32_trunc_f32_u => Op::Trunc { from: S32, to: S32, signed: false, sat: false };
-    visit_i32_trunc_f64_s => Op::Trunc { from: S64, to: S32, signed: true, sat: false };
-    visit_i32_trunc_f64_u => Op::Trunc { from: S64, to: S32, signed: false, sat: false };
-    visit_i64_trunc_f32_s => Op::Trunc { from: S32, to: S64, signed: true, sat: false };
-    visit_i64_trunc_f32_u => Op::Trunc { from: S32, to: S64, signed: false, sat: false };
-    visit_i64_trunc_f64_s => Op::Trunc { from: S64, to: S64, signed: true, sat: false };
-    visit_i64_trunc_f64_u => Op::Trunc { from: S64, to: S64, signed: false, sat: false };
-    visit_i32_trunc_sat_f32_s => Op::Trunc { from: S32, to: S32, signed: true, sat: true };
-    visit_i32_trunc_sat_f32_u => Op::Trunc { from: S32, to: S32, signed: false, sat: true };
-    visit_i32_trunc_sat_f64_s => Op::Trunc { from: S64, to: S32, signed: true, sat: true };
-    visit_i32_trunc_sat_f64_u => Op::Trunc { from: S64, to: S32, signed: false, sat: true };
-    visit_i64_trunc_sat_f32_s => Op::Trunc { from: S32, to: S64, signed: true, sat: true };
-    visit_i64_trunc_sat_f32_u => Op::Trunc { from: S32, to: S64, signed: false, sat: true };
-    visit_i64_trunc_sat_f64_s => Op::Trunc { from: S64, to: S64, signed: true, sat: true };
-    visit_i64_trunc_sat_f64_u => Op::Trunc { from: S64, to: S64, signed: false, sat: true };
-    visit_f32_convert_i32_s => Op::Convert { from: S32, to: S32, signed: true };
-    visit_f32_convert_i32_u => Op::Convert { from: S32, to: S32, signed: false };
-    visit_f32_convert_i64_s => Op::Convert { from: S64, to: S32, signed: true };
-    visit_f32_convert_i64_u => Op::Convert { from: S64, to: S32, signed: false };
-    visit_f64_convert_i32_s => Op::Convert { from: S32, to: S64, signed: true };
-    visit_f64_convert_i32_u => Op::Convert { from: S32, to: S64, signed: false };
-    visit_f64_convert_i64_s => Op::Convert { from: S64, to: S64, signed: true };
-    visit_f64_convert_i64_u => Op::Convert { from: S64, to: S64, signed: false };
-    visit_f32_demote_f64 => Op::Demote;
-    visit_f64_promote_f32 => Op::Promote;
-    visit_i32_reinterpret_f32 => Op::FloatToBits(S32);
-    visit_i64_reinterpret_f64 => Op::FloatToBits(S64);
-    visit_f32_reinterpret_i32 => Op::BitsToFloat(S32);
-    visit_f64_reinterpret_i64 => Op::BitsToFloat(S64);
-
-    visit_ref_is_null => Op::RefIsNull;
-}
-
-plain_ops! { binary:
-    visit_i32_add => Op::IntBin(IntBin::Add, S32);
-    visit_i32_sub => Op::IntBin(IntBin::Sub, S32);
-    visit_i32_mul => Op::IntBin(IntBin::Mul, S32);
-    visit_i32_and => Op::IntBin(IntBin::And, S32);
-    visit_i32_or => Op::IntBin(IntBin::Or, S32);
-    visit_i32_xor => Op::IntBin(IntBin::Xor, S32);
-    visit_i64_add => Op::IntBin(IntBin::Add, S64);
-    visit_i64_sub => Op::IntBin(IntBin::Sub, S64);
-    visit_i64_mul => Op::IntBin(IntBin::Mul, S64);
-    visit_i64_and => Op::IntBin(IntBin::And, S64);
-    visit_i64_or => Op::IntBin(IntBin::Or, S64);
-    visit_i64_xor => Op::IntBin(IntBin::Xor, S64);
-
-    visit_i32_shl => Op::Shift(Shift::Shl, S32);
-    visit_i32_shr_s => Op::Shift(Shift::ShrS, S32);
-    visit_i32_shr_u => Op::Shift(Shift::ShrU, S32);
-    visit_i32_rotl => Op::Shift(Shift::Rotl, S32);
-    visit_i32_rotr => Op::Shift(Shift::Rotr, S32);
-    visit_i64_shl => Op::Shift(Shift::Shl, S64);
-    visit_i64_shr_s => Op::Shift(Shift::ShrS, S64);
-    visit_i64_shr_u => Op::Shift(Shift::ShrU, S64);
-    visit_i64_rotl => Op::Shift(Shift::Rotl, S64);
-    visit_i64_rotr => Op::Shift(Shift::Rotr, S64);
-
-    visit_i32_div_s => Op::Div(Div::DivS, S32);
-    visit_i32_div_u => Op::Div(Div::DivU, S32);
-    visit_i32_rem_s => Op::Div(Div::RemS, S32);
-    visit_i32_rem_u => Op::Div(Div::RemU, S32);
-    visit_i64_div_s => Op::Div(Div::DivS, S64);
-    visit_i64_div_u => Op::Div(Div::DivU, S64);
-    visit_i64_rem_s => Op::Div(Div::RemS, S64);
-    visit_i64_rem_u => Op::Div(Div::RemU, S64);
-
-    visit_i32_eq => Op::IntCmp(IntCmp::Eq, S32);
-    visit_i32_ne => Op::IntCmp(IntCmp::Ne, S32);
-    visit_i32_lt_s => Op::IntCmp(IntCmp::LtS, S32);
-    visit_i32_lt_u => Op::IntCmp(IntCmp::LtU, S32);
-    visit_i32_gt_s => Op::IntCmp(IntCmp::GtS, S32);
-    visit_i32_gt_u => Op::IntCmp(IntCmp::GtU, S32);
-    visit_i32_le_s => Op::IntCmp(IntCmp::LeS, S32);
-    visit_i32_le_u => Op::IntCmp(IntCmp::LeU, S32);
-    visit_i32_ge_s => Op::IntCmp(IntCmp::GeS, S32);
-    visit_i32_ge_u => Op::IntCmp(IntCmp::GeU, S32);
-    visit_i64_eq => Op::IntCmp(IntCmp::Eq, S64);
-    visit_i64_ne => Op::IntCmp(IntCmp::Ne, S64);
-    visit_i64_lt_s => Op::IntCmp(IntCmp::LtS, S64);
-    visit_i64_lt_u => Op::IntCmp(IntCmp::LtU, S64);
-    visit_i64_gt_s => Op::IntCmp(IntCmp::GtS, S64);
-    visit_i64_gt_u => Op::IntCmp(IntCmp::GtU, S64);
-    visit_i64_le_s => Op::IntCmp(IntCmp::LeS, S64);
-    visit_i64_le_u => Op::IntCmp(IntCmp::LeU, S64);
-    visit_i64_ge_s => Op::IntCmp(IntCmp::GeS, S64);
-    visit_i64_ge_u => Op::IntCmp(IntCmp::GeU, S64);
-
-    visit_f32_add => Op::FloatBin(FloatBin::Add, S32);
-    visit_f32_sub => Op::FloatBin(FloatBin::Sub, S32);
-    visit_f32_mul => Op::FloatBin(FloatBin::Mul, S32);
-    visit_f32_div => Op::FloatBin(FloatBin::Div, S32);
-    visit_f32_min => Op::FloatBin(FloatBin::Min, S32);
-    visit_f32_max => Op::FloatBin(FloatBin::Max, S32);
-    visit_f32_copysign => Op::FloatBin(FloatBin::Copysign, S32);
-    visit_f64_add => Op::FloatBin(FloatBin::Add, S64);
-    visit_f64_sub => Op::FloatBin(FloatBin::Sub, S64);
-    visit_f64_mul => Op::FloatBin(FloatBin::Mul, S64);
-    visit_f64_div => Op::FloatBin(FloatBin::Div, S64);
-    visit_f64_min => Op::FloatBin(FloatBin::Min, S64);
-    visit_f64_max => Op::FloatBin(FloatBin::Max, S64);
-    visit_f64_copysign => Op::FloatBin(FloatBin::Copysign, S64);
-
-    visit_f32_eq => Op::FloatCmp(FloatCmp::Eq, S32);
-    visit_f32_ne => Op::FloatCmp(FloatCmp::Ne, S32);
-    visit_f32_lt => Op::FloatCmp(FloatCmp::Lt, S32);
-    visit_f32_gt => Op::FloatCmp(FloatCmp::Gt, S32);
-    visit_f32_le => Op::FloatCmp(FloatCmp::Le, S32);
-    visit_f32_ge => Op::FloatCmp(FloatCmp::Ge, S32);
-    visit_f64_eq => Op::FloatCmp(FloatCmp::Eq, S64);
-    visit_f64_ne => Op::FloatCmp(FloatCmp::Ne, S64);
-    visit_f64_lt => Op::FloatCmp(FloatCmp::Lt, S64);
-    visit_f64_gt => Op::FloatCmp(FloatCmp::Gt, S64);
-    visit_f64_le => Op::FloatCmp(FloatCmp::Le, S64);
-    visit_f64_ge => Op::FloatCmp(FloatCmp::Ge, S64);
 }

@@ -9,6 +9,7 @@ mod memory;
 pub(crate) mod module;
 mod names;
 pub(crate) mod op;
+mod operators;
 mod sections;
 #[cfg(test)]
 mod tests;

@@ -29,29 +29,29 @@ impl Op {
 impl Recorder<'_> {
     #[inline]
     pub(super) fn visit_i32_const(&mut self, value: i32) {
-        self.push(Op::I32Const(value));
+        self.plain(Op::I32Const(value));
     }
 
     #[inline]
     pub(super) fn visit_i64_const(&mut self, value: i64) {
-        self.push(Op::I64Const(value));
+        self.plain(Op::I64Const(value));
     }
 
     #[inline]
     pub(super) fn visit_f32_const(&mut self, value: Ieee32) {
-        self.push(Op::F32Const(value.bits()));
+        self.plain(Op::F32Const(value.bits()));
     }
 
     #[inline]
     pub(super) fn visit_f64_const(&mut self, value: Ieee64) {
-        self.push(Op::F64Const(value.bits()));
+        self.plain(Op::F64Const(value.bits()));
     }
 
     pub(super) fn visit_ref_null(&mut self, ty: HeapType) {
         let Ok(ty) = super::const_expr::null_type(0, ty) else {
             unreachable!("a null of a type that no feature allows");
         };
-        self.push(Op::RefNull(ty));
+        self.plain(Op::RefNull(ty));
     }
 
     pub(super) fn visit_ref_func(&mut self, func: u32) {
@@ -59,7 +59,7 @@ impl Recorder<'_> {
             self.module.escapes[func as usize],
             "declared functions only"
         );
-        self.push(Op::RefFunc(FuncIdx(func)));
+        self.plain(Op::RefFunc(FuncIdx(func)));
     }
 
     /// Counts a use. A read of what has not been set makes the function zero it.
@@ -77,7 +77,6 @@ impl Recorder<'_> {
     pub(super) fn visit_local_get(&mut self, index: u32) {
         if self.live() {
             self.use_local(index, true);
-            self.pushed(1);
             self.record(Op::LocalGet(LocalIdx(index)));
         }
     }
@@ -88,7 +87,6 @@ impl Recorder<'_> {
             return;
         }
         self.use_local(index, false);
-        self.height -= 1;
         let local = LocalIdx(index);
         if self.out.ops.last() == Some(&Op::LocalGet(local)) {
             self.unrecord(1);
@@ -120,12 +118,11 @@ impl Recorder<'_> {
             Some(&ConstExpr::RefFunc(func)) => Op::RefFunc(func),
             _ => Op::GlobalGet(global),
         };
-        self.push(op);
+        self.plain(op);
     }
 
     pub(super) fn visit_global_set(&mut self, index: u32) {
         if self.live() {
-            self.height -= 1;
             self.record(Op::GlobalSet(GlobalIdx(index)));
         }
     }
@@ -135,7 +132,6 @@ impl Recorder<'_> {
         if !self.live() {
             return;
         }
-        self.height -= 1;
         match self.out.ops.last_mut() {
             Some(last) if last.only_pushes() => self.unrecord(1),
             Some(last @ Op::LocalTee(_)) => {
@@ -152,12 +148,10 @@ impl Recorder<'_> {
         if !self.live() {
             return;
         }
-        self.height -= 1;
         match self.take_condition() {
             Some(true) => self.visit_drop(),
             Some(false) => self.drop_first(),
             None => {
-                self.height -= 1;
                 self.record(Op::Select);
             }
         }
@@ -165,7 +159,6 @@ impl Recorder<'_> {
 
     /// Drops the second of the topmost operands: by a `select` of the first, if need be.
     fn drop_first(&mut self) {
-        self.height -= 1;
         match self.out.ops[..] {
             [.., first, second] if first.only_pushes() && second.only_pushes() => {
                 let at = self.out.ops.len() - 2;

@@ -1,0 +1,366 @@
+//! The operators by number: how their usual forms are decoded, and what is recorded for those that
+//! only compute.
+//!
+//! wasmparser's reader decodes every form of every operator; it costs as much as validation. Of
+//! real code, nineteen operators in twenty have immediates of few bytes; these are decoded here,
+//! from one word. What is not in the table, or not in its usual form, goes to the reader, and so
+//! does whatever is malformed: the reader finds the words.
+
+use wasmparser::{BlockType, MemArg, MemArgTarget, VisitOperator};
+
+use super::lower::Recorder;
+use super::memory::memory;
+use super::op::{Div, FloatBin, FloatCmp, FloatUn, IntBin, IntCmp, IntUn, Load, Op, Shift, Store};
+use super::types::Size::{S32, S64};
+
+/// An operator's first bytes, the opcode lowest.
+#[derive(Clone, Copy)]
+pub(super) struct Window(u64);
+
+impl Window {
+    /// `None` near the end of the body.
+    #[inline]
+    pub(super) fn new(bytes: &[u8]) -> Option<Self> {
+        bytes
+            .first_chunk()
+            .map(|word| Self(u64::from_le_bytes(*word)))
+    }
+
+    #[inline(always)]
+    fn code(self) -> u8 {
+        self.0 as u8
+    }
+
+    /// LEB128 of up to four bytes after the opcode, and how many they are.
+    #[inline(always)]
+    fn unsigned(self) -> Option<(u32, usize)> {
+        let word = (self.0 >> 8) as u32;
+        if word & 0x80 == 0 {
+            Some((word & 0x7f, 1))
+        } else if word & 0x8000 == 0 {
+            Some((word & 0x7f | word >> 1 & 0x3f80, 2))
+        } else {
+            self.unsigned_long()
+        }
+    }
+
+    /// The same for three and four bytes.
+    #[inline(never)]
+    fn unsigned_long(self) -> Option<(u32, usize)> {
+        let word = (self.0 >> 8) as u32;
+        let group = |nth: u32| (word >> nth) & (0x7f << (7 * nth));
+        let three = group(0) | group(1) | group(2);
+        if word & 0x80_0000 == 0 {
+            Some((three, 3))
+        } else if word & 0x8000_0000 == 0 {
+            Some((three | group(3), 4))
+        } else {
+            None
+        }
+    }
+
+    #[inline(always)]
+    fn signed(self) -> Option<(i32, usize)> {
+        let (value, len) = self.unsigned()?;
+        let unused = 32 - 7 * len as u32;
+        Some((((value << unused) as i32) >> unused, len))
+    }
+
+    #[inline(always)]
+    fn long_signed(self) -> Option<(i64, usize)> {
+        let (value, len) = self.signed()?;
+        Some((value.into(), len))
+    }
+
+    /// Alignment without flags, then the offset.
+    #[inline(always)]
+    fn memarg(self, max_align: u8) -> Option<(MemArg, usize)> {
+        let align = (self.0 >> 8) as u8;
+        if align >= 0x10 {
+            return None;
+        }
+        let (offset, len) = Self(self.0 >> 8).unsigned()?;
+        let arg = MemArg {
+            align,
+            max_align,
+            offset: offset.into(),
+            target: MemArgTarget::Memory(0),
+            ordering: None,
+        };
+        Some((arg, 1 + len))
+    }
+
+    #[inline(always)]
+    fn block_type(self) -> Option<(BlockType, usize)> {
+        match (self.0 >> 8) as u8 {
+            0x40 => Some((BlockType::Empty, 1)),
+            0x7f => Some((BlockType::Type(wasmparser::ValType::I32), 1)),
+            _ => None,
+        }
+    }
+}
+
+/// Lines of: opcode, visitor's method, immediates, and for an operator that only computes what is
+/// recorded. Makes [`visit_usual`] and methods of [`Recorder`].
+macro_rules! operators {
+    ($($code:literal $visit:ident($($immediate:tt)*) $(=> $record:expr)?;)*) => {
+        /// Visits the operator in the window if it is in its usual form; its length, and what the
+        /// visitor says.
+        #[inline]
+        pub(super) fn visit_usual<'a, V: VisitOperator<'a>>(
+            window: Window,
+            visitor: &mut V,
+        ) -> Option<(usize, V::Output)> {
+            Some(match window.code() {
+                $($code => operators!(@visit window visitor $visit $($immediate)*),)*
+                _ => return None,
+            })
+        }
+
+        impl Recorder<'_> {$(
+            operators!(@record $visit $($immediate)* $(=> $record)?);
+        )*}
+    };
+    (@visit $window:ident $visitor:ident $visit:ident) => {
+        (1, $visitor.$visit())
+    };
+    (@visit $window:ident $visitor:ident $visit:ident $immediate:ident) => {{
+        let (value, len) = $window.$immediate()?;
+        (1 + len, $visitor.$visit(value))
+    }};
+    (@visit $window:ident $visitor:ident $visit:ident memarg $align:literal: $($record:tt)*) => {{
+        let (arg, len) = $window.memarg($align)?;
+        (1 + len, $visitor.$visit(arg))
+    }};
+    (@record $visit:ident => $record:expr) => {
+        #[inline]
+        pub(super) fn $visit(&mut self) {
+            self.plain($record);
+        }
+    };
+    (@record $visit:ident memarg $align:literal: $op:path, $access:expr) => {
+        #[inline]
+        pub(super) fn $visit(&mut self, arg: MemArg) {
+            self.plain($op($access, memory(&arg), arg.offset));
+        }
+    };
+    (@record $visit:ident $($immediate:ident)?) => {};
+}
+
+#[rustfmt::skip]
+operators! {
+    0x00 visit_unreachable();
+    0x01 visit_nop();
+    0x02 visit_block(block_type);
+    0x03 visit_loop(block_type);
+    0x04 visit_if(block_type);
+
+    0x0b visit_end();
+    0x0c visit_br(unsigned);
+    0x0d visit_br_if(unsigned);
+    0x0f visit_return();
+    0x10 visit_call(unsigned);
+
+    0x1a visit_drop();
+    0x1b visit_select();
+
+    0x20 visit_local_get(unsigned);
+    0x21 visit_local_set(unsigned);
+    0x22 visit_local_tee(unsigned);
+    0x23 visit_global_get(unsigned);
+    0x24 visit_global_set(unsigned);
+
+    0x28 visit_i32_load(memarg 2: Op::Load, Load::I32);
+    0x29 visit_i64_load(memarg 3: Op::Load, Load::I64);
+    0x2a visit_f32_load(memarg 2: Op::Load, Load::F32);
+    0x2b visit_f64_load(memarg 3: Op::Load, Load::F64);
+    0x2c visit_i32_load8_s(memarg 0: Op::Load, Load::I32S8);
+    0x2d visit_i32_load8_u(memarg 0: Op::Load, Load::I32U8);
+    0x2e visit_i32_load16_s(memarg 1: Op::Load, Load::I32S16);
+    0x2f visit_i32_load16_u(memarg 1: Op::Load, Load::I32U16);
+    0x30 visit_i64_load8_s(memarg 0: Op::Load, Load::I64S8);
+    0x31 visit_i64_load8_u(memarg 0: Op::Load, Load::I64U8);
+    0x32 visit_i64_load16_s(memarg 1: Op::Load, Load::I64S16);
+    0x33 visit_i64_load16_u(memarg 1: Op::Load, Load::I64U16);
+    0x34 visit_i64_load32_s(memarg 2: Op::Load, Load::I64S32);
+    0x35 visit_i64_load32_u(memarg 2: Op::Load, Load::I64U32);
+
+    0x36 visit_i32_store(memarg 2: Op::Store, Store::I32);
+    0x37 visit_i64_store(memarg 3: Op::Store, Store::I64);
+    0x38 visit_f32_store(memarg 2: Op::Store, Store::F32);
+    0x39 visit_f64_store(memarg 3: Op::Store, Store::F64);
+    0x3a visit_i32_store8(memarg 0: Op::Store, Store::Int8);
+    0x3b visit_i32_store16(memarg 1: Op::Store, Store::Int16);
+    0x3c visit_i64_store8(memarg 0: Op::Store, Store::Int8);
+    0x3d visit_i64_store16(memarg 1: Op::Store, Store::Int16);
+    0x3e visit_i64_store32(memarg 2: Op::Store, Store::Int32);
+    0x41 visit_i32_const(signed);
+    0x42 visit_i64_const(long_signed);
+
+    0x45 visit_i32_eqz();
+    0x46 visit_i32_eq() => Op::IntCmp(IntCmp::Eq, S32);
+    0x47 visit_i32_ne() => Op::IntCmp(IntCmp::Ne, S32);
+    0x48 visit_i32_lt_s() => Op::IntCmp(IntCmp::LtS, S32);
+    0x49 visit_i32_lt_u() => Op::IntCmp(IntCmp::LtU, S32);
+    0x4a visit_i32_gt_s() => Op::IntCmp(IntCmp::GtS, S32);
+    0x4b visit_i32_gt_u() => Op::IntCmp(IntCmp::GtU, S32);
+    0x4c visit_i32_le_s() => Op::IntCmp(IntCmp::LeS, S32);
+    0x4d visit_i32_le_u() => Op::IntCmp(IntCmp::LeU, S32);
+    0x4e visit_i32_ge_s() => Op::IntCmp(IntCmp::GeS, S32);
+    0x4f visit_i32_ge_u() => Op::IntCmp(IntCmp::GeU, S32);
+
+    0x50 visit_i64_eqz() => Op::Eqz(S64);
+    0x51 visit_i64_eq() => Op::IntCmp(IntCmp::Eq, S64);
+    0x52 visit_i64_ne() => Op::IntCmp(IntCmp::Ne, S64);
+    0x53 visit_i64_lt_s() => Op::IntCmp(IntCmp::LtS, S64);
+    0x54 visit_i64_lt_u() => Op::IntCmp(IntCmp::LtU, S64);
+    0x55 visit_i64_gt_s() => Op::IntCmp(IntCmp::GtS, S64);
+    0x56 visit_i64_gt_u() => Op::IntCmp(IntCmp::GtU, S64);
+    0x57 visit_i64_le_s() => Op::IntCmp(IntCmp::LeS, S64);
+    0x58 visit_i64_le_u() => Op::IntCmp(IntCmp::LeU, S64);
+    0x59 visit_i64_ge_s() => Op::IntCmp(IntCmp::GeS, S64);
+    0x5a visit_i64_ge_u() => Op::IntCmp(IntCmp::GeU, S64);
+
+    0x5b visit_f32_eq() => Op::FloatCmp(FloatCmp::Eq, S32);
+    0x5c visit_f32_ne() => Op::FloatCmp(FloatCmp::Ne, S32);
+    0x5d visit_f32_lt() => Op::FloatCmp(FloatCmp::Lt, S32);
+    0x5e visit_f32_gt() => Op::FloatCmp(FloatCmp::Gt, S32);
+    0x5f visit_f32_le() => Op::FloatCmp(FloatCmp::Le, S32);
+    0x60 visit_f32_ge() => Op::FloatCmp(FloatCmp::Ge, S32);
+
+    0x61 visit_f64_eq() => Op::FloatCmp(FloatCmp::Eq, S64);
+    0x62 visit_f64_ne() => Op::FloatCmp(FloatCmp::Ne, S64);
+    0x63 visit_f64_lt() => Op::FloatCmp(FloatCmp::Lt, S64);
+    0x64 visit_f64_gt() => Op::FloatCmp(FloatCmp::Gt, S64);
+    0x65 visit_f64_le() => Op::FloatCmp(FloatCmp::Le, S64);
+    0x66 visit_f64_ge() => Op::FloatCmp(FloatCmp::Ge, S64);
+
+    0x67 visit_i32_clz() => Op::IntUn(IntUn::Clz, S32);
+    0x68 visit_i32_ctz() => Op::IntUn(IntUn::Ctz, S32);
+    0x69 visit_i32_popcnt() => Op::IntUn(IntUn::Popcnt, S32);
+
+    0x6a visit_i32_add() => Op::IntBin(IntBin::Add, S32);
+    0x6b visit_i32_sub() => Op::IntBin(IntBin::Sub, S32);
+    0x6c visit_i32_mul() => Op::IntBin(IntBin::Mul, S32);
+    0x6d visit_i32_div_s() => Op::Div(Div::DivS, S32);
+    0x6e visit_i32_div_u() => Op::Div(Div::DivU, S32);
+    0x6f visit_i32_rem_s() => Op::Div(Div::RemS, S32);
+    0x70 visit_i32_rem_u() => Op::Div(Div::RemU, S32);
+    0x71 visit_i32_and() => Op::IntBin(IntBin::And, S32);
+    0x72 visit_i32_or() => Op::IntBin(IntBin::Or, S32);
+    0x73 visit_i32_xor() => Op::IntBin(IntBin::Xor, S32);
+    0x74 visit_i32_shl() => Op::Shift(Shift::Shl, S32);
+    0x75 visit_i32_shr_s() => Op::Shift(Shift::ShrS, S32);
+    0x76 visit_i32_shr_u() => Op::Shift(Shift::ShrU, S32);
+    0x77 visit_i32_rotl() => Op::Shift(Shift::Rotl, S32);
+    0x78 visit_i32_rotr() => Op::Shift(Shift::Rotr, S32);
+
+    0x79 visit_i64_clz() => Op::IntUn(IntUn::Clz, S64);
+    0x7a visit_i64_ctz() => Op::IntUn(IntUn::Ctz, S64);
+    0x7b visit_i64_popcnt() => Op::IntUn(IntUn::Popcnt, S64);
+
+    0x7c visit_i64_add() => Op::IntBin(IntBin::Add, S64);
+    0x7d visit_i64_sub() => Op::IntBin(IntBin::Sub, S64);
+    0x7e visit_i64_mul() => Op::IntBin(IntBin::Mul, S64);
+    0x7f visit_i64_div_s() => Op::Div(Div::DivS, S64);
+    0x80 visit_i64_div_u() => Op::Div(Div::DivU, S64);
+    0x81 visit_i64_rem_s() => Op::Div(Div::RemS, S64);
+    0x82 visit_i64_rem_u() => Op::Div(Div::RemU, S64);
+    0x83 visit_i64_and() => Op::IntBin(IntBin::And, S64);
+    0x84 visit_i64_or() => Op::IntBin(IntBin::Or, S64);
+    0x85 visit_i64_xor() => Op::IntBin(IntBin::Xor, S64);
+    0x86 visit_i64_shl() => Op::Shift(Shift::Shl, S64);
+    0x87 visit_i64_shr_s() => Op::Shift(Shift::ShrS, S64);
+    0x88 visit_i64_shr_u() => Op::Shift(Shift::ShrU, S64);
+    0x89 visit_i64_rotl() => Op::Shift(Shift::Rotl, S64);
+    0x8a visit_i64_rotr() => Op::Shift(Shift::Rotr, S64);
+
+    0x8b visit_f32_abs() => Op::FloatUn(FloatUn::Abs, S32);
+    0x8c visit_f32_neg() => Op::FloatUn(FloatUn::Neg, S32);
+    0x8d visit_f32_ceil() => Op::FloatUn(FloatUn::Ceil, S32);
+    0x8e visit_f32_floor() => Op::FloatUn(FloatUn::Floor, S32);
+    0x8f visit_f32_trunc() => Op::FloatUn(FloatUn::Trunc, S32);
+    0x90 visit_f32_nearest() => Op::FloatUn(FloatUn::Nearest, S32);
+    0x91 visit_f32_sqrt() => Op::FloatUn(FloatUn::Sqrt, S32);
+
+    0x92 visit_f32_add() => Op::FloatBin(FloatBin::Add, S32);
+    0x93 visit_f32_sub() => Op::FloatBin(FloatBin::Sub, S32);
+    0x94 visit_f32_mul() => Op::FloatBin(FloatBin::Mul, S32);
+    0x95 visit_f32_div() => Op::FloatBin(FloatBin::Div, S32);
+    0x96 visit_f32_min() => Op::FloatBin(FloatBin::Min, S32);
+    0x97 visit_f32_max() => Op::FloatBin(FloatBin::Max, S32);
+    0x98 visit_f32_copysign() => Op::FloatBin(FloatBin::Copysign, S32);
+
+    0x99 visit_f64_abs() => Op::FloatUn(FloatUn::Abs, S64);
+    0x9a visit_f64_neg() => Op::FloatUn(FloatUn::Neg, S64);
+    0x9b visit_f64_ceil() => Op::FloatUn(FloatUn::Ceil, S64);
+    0x9c visit_f64_floor() => Op::FloatUn(FloatUn::Floor, S64);
+    0x9d visit_f64_trunc() => Op::FloatUn(FloatUn::Trunc, S64);
+    0x9e visit_f64_nearest() => Op::FloatUn(FloatUn::Nearest, S64);
+    0x9f visit_f64_sqrt() => Op::FloatUn(FloatUn::Sqrt, S64);
+
+    0xa0 visit_f64_add() => Op::FloatBin(FloatBin::Add, S64);
+    0xa1 visit_f64_sub() => Op::FloatBin(FloatBin::Sub, S64);
+    0xa2 visit_f64_mul() => Op::FloatBin(FloatBin::Mul, S64);
+    0xa3 visit_f64_div() => Op::FloatBin(FloatBin::Div, S64);
+    0xa4 visit_f64_min() => Op::FloatBin(FloatBin::Min, S64);
+    0xa5 visit_f64_max() => Op::FloatBin(FloatBin::Max, S64);
+    0xa6 visit_f64_copysign() => Op::FloatBin(FloatBin::Copysign, S64);
+
+    0xa7 visit_i32_wrap_i64() => Op::Wrap;
+    0xa8 visit_i32_trunc_f32_s() => Op::Trunc { from: S32, to: S32, signed: true, sat: false };
+    0xa9 visit_i32_trunc_f32_u() => Op::Trunc { from: S32, to: S32, signed: false, sat: false };
+    0xaa visit_i32_trunc_f64_s() => Op::Trunc { from: S64, to: S32, signed: true, sat: false };
+    0xab visit_i32_trunc_f64_u() => Op::Trunc { from: S64, to: S32, signed: false, sat: false };
+    0xac visit_i64_extend_i32_s() => Op::Extend { signed: true };
+    0xad visit_i64_extend_i32_u() => Op::Extend { signed: false };
+    0xae visit_i64_trunc_f32_s() => Op::Trunc { from: S32, to: S64, signed: true, sat: false };
+    0xaf visit_i64_trunc_f32_u() => Op::Trunc { from: S32, to: S64, signed: false, sat: false };
+    0xb0 visit_i64_trunc_f64_s() => Op::Trunc { from: S64, to: S64, signed: true, sat: false };
+    0xb1 visit_i64_trunc_f64_u() => Op::Trunc { from: S64, to: S64, signed: false, sat: false };
+    0xb2 visit_f32_convert_i32_s() => Op::Convert { from: S32, to: S32, signed: true };
+    0xb3 visit_f32_convert_i32_u() => Op::Convert { from: S32, to: S32, signed: false };
+    0xb4 visit_f32_convert_i64_s() => Op::Convert { from: S64, to: S32, signed: true };
+    0xb5 visit_f32_convert_i64_u() => Op::Convert { from: S64, to: S32, signed: false };
+    0xb6 visit_f32_demote_f64() => Op::Demote;
+    0xb7 visit_f64_convert_i32_s() => Op::Convert { from: S32, to: S64, signed: true };
+    0xb8 visit_f64_convert_i32_u() => Op::Convert { from: S32, to: S64, signed: false };
+    0xb9 visit_f64_convert_i64_s() => Op::Convert { from: S64, to: S64, signed: true };
+    0xba visit_f64_convert_i64_u() => Op::Convert { from: S64, to: S64, signed: false };
+    0xbb visit_f64_promote_f32() => Op::Promote;
+    0xbc visit_i32_reinterpret_f32() => Op::FloatToBits(S32);
+    0xbd visit_i64_reinterpret_f64() => Op::FloatToBits(S64);
+    0xbe visit_f32_reinterpret_i32() => Op::BitsToFloat(S32);
+    0xbf visit_f64_reinterpret_i64() => Op::BitsToFloat(S64);
+
+    0xc0 visit_i32_extend8_s() => Op::IntUn(IntUn::Extend8S, S32);
+    0xc1 visit_i32_extend16_s() => Op::IntUn(IntUn::Extend16S, S32);
+    0xc2 visit_i64_extend8_s() => Op::IntUn(IntUn::Extend8S, S64);
+    0xc3 visit_i64_extend16_s() => Op::IntUn(IntUn::Extend16S, S64);
+    0xc4 visit_i64_extend32_s() => Op::IntUn(IntUn::Extend32S, S64);
+
+    0xd1 visit_ref_is_null() => Op::RefIsNull;
+}
+
+/// Operators of two bytes that only compute.
+macro_rules! plain_ops {
+    ($($visit:ident => $op:expr;)*) => {
+        impl Recorder<'_> {$(
+            pub(super) fn $visit(&mut self) {
+                self.plain($op);
+            }
+        )*}
+    };
+}
+
+#[rustfmt::skip]
+plain_ops! {
+    visit_i32_trunc_sat_f32_s => Op::Trunc { from: S32, to: S32, signed: true, sat: true };
+    visit_i32_trunc_sat_f32_u => Op::Trunc { from: S32, to: S32, signed: false, sat: true };
+    visit_i32_trunc_sat_f64_s => Op::Trunc { from: S64, to: S32, signed: true, sat: true };
+    visit_i32_trunc_sat_f64_u => Op::Trunc { from: S64, to: S32, signed: false, sat: true };
+    visit_i64_trunc_sat_f32_s => Op::Trunc { from: S32, to: S64, signed: true, sat: true };
+    visit_i64_trunc_sat_f32_u => Op::Trunc { from: S32, to: S64, signed: false, sat: true };
+    visit_i64_trunc_sat_f64_s => Op::Trunc { from: S64, to: S64, signed: true, sat: true };
+    visit_i64_trunc_sat_f64_u => Op::Trunc { from: S64, to: S64, signed: false, sat: true };
+}
