@@ -43,6 +43,11 @@ pub(crate) fn thunks(mode: MemoryMode) -> Thunks {
             [guard::host_call, guard::builtin, guard::listener],
         ),
     };
+    // The pins and the return address.
+    let exit_frame = match mode {
+        MemoryMode::Explicit => 40,
+        MemoryMode::Guard => 48,
+    };
     let [host_call, builtin, listener] = exits.map(|thunk| thunk as usize);
     Thunks {
         enter,
@@ -50,6 +55,7 @@ pub(crate) fn thunks(mode: MemoryMode) -> Thunks {
         host_call,
         builtin,
         listener,
+        exit_frame,
         traps: traps(),
     }
 }

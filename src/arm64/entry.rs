@@ -125,11 +125,10 @@ macro_rules! save_host {
     };
 }
 
-/// Loads the memory's registers from the current instance; a host function may run without one.
+/// Loads the memory's registers for the instance in `x16`; a host function may run without one.
 macro_rules! load_roles {
     (Explicit) => {
         "
-        ldr x16, [x28, {instance}]
         cbz x16, 7f
         ldr x16, [x16, {memory0}]
         ldp x27, x26, [x16, {memory}]
@@ -138,7 +137,6 @@ macro_rules! load_roles {
     };
     (Guard) => {
         "
-        ldr x16, [x28, {instance}]
         cbz x16, 7f
         ldr x16, [x16, {memory0}]
         ldr x27, [x16, {memory}]
@@ -228,12 +226,15 @@ macro_rules! load_results {
     };
 }
 
-/// Asks the dispatcher, on the host's stack. Comes back on the value stack, or not at all.
+/// Asks the dispatcher, on the host's stack. Comes back on the value stack with the instance in
+/// `x16`, or not at all. What matters is kept in registers that the host saves, so the host may
+/// run other functions in the same engine meanwhile.
 macro_rules! dispatch {
     () => {
         "
-        mov x16, sp
-        str x16, [x28, {guest_sp}]
+        mov x19, sp
+        str x19, [x28, {guest_sp}]
+        ldr x20, [x28, {instance}]
         ldr x16, [x28, {host_sp}]
         mov sp, x16
         mov x0, x28
@@ -242,8 +243,9 @@ macro_rules! dispatch {
         cbz w0, 8f
         b {leave}
     8:
-        ldr x16, [x28, {guest_sp}]
-        mov sp, x16
+        mov sp, x19
+        str x20, [x28, {instance}]
+        mov x16, x20
         "
     };
 }
@@ -311,7 +313,7 @@ unsafe extern "C" fn stack_overflow() {
 }
 
 macro_rules! thunks_of_mode {
-    ($module:ident, $mode:ident) => {
+    ($module:ident, $mode:ident, $exit_frame:literal) => {
         mod $module {
             use super::*;
 
@@ -327,6 +329,7 @@ macro_rules! thunks_of_mode {
                     cbz x16, 6f
                     str x16, [x28, {instance}]
                 6:
+                    ldr x16, [x28, {instance}]
                     ",
                     load_roles!($mode),
                     load_args!(),
@@ -350,6 +353,7 @@ macro_rules! thunks_of_mode {
                     "
                     ldr x16, [x28, {guest_sp}]
                     mov sp, x16
+                    ldr x16, [x28, {instance}]
                     ",
                     load_roles!($mode),
                     load_args!(),
@@ -416,6 +420,7 @@ macro_rules! thunks_of_mode {
                     host_call: host_call as *const () as usize,
                     builtin: builtin as *const () as usize,
                     listener: listener as *const () as usize,
+                    exit_frame: $exit_frame,
                     traps: TRAPS.map(|trap| trap as *const () as usize),
                 }
             }
@@ -423,8 +428,8 @@ macro_rules! thunks_of_mode {
     };
 }
 
-thunks_of_mode!(explicit, Explicit);
-thunks_of_mode!(guard, Guard);
+thunks_of_mode!(explicit, Explicit, 64);
+thunks_of_mode!(guard, Guard, 80);
 
 /// By [`TrapCode`].
 static TRAPS: [unsafe extern "C" fn(); TrapCode::ALL.len()] = [

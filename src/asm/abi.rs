@@ -127,6 +127,9 @@ pub(crate) struct Thunks {
     pub(crate) builtin: usize,
     /// For [`CallEngine::listener`].
     pub(crate) listener: usize,
+    /// Bytes of these three's frame on the value stack: from [`CallEngine::guest_sp`] to the
+    /// frame of the function that left. The return address is on top, as in any frame.
+    pub(crate) exit_frame: usize,
     /// For [`CallEngine::traps`].
     pub(crate) traps: [usize; TrapCode::ALL.len()],
 }
