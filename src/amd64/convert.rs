@@ -75,7 +75,7 @@ impl Amd64 {
     fn trunc_i64(&mut self, op: TruncOp, dst: Gpr, src: Fpr) {
         self.cvtt(op.from, dst, src);
         // Overflows for -2^63 only.
-        emit!(self; cmp Rq(dst), BYTE 1);
+        emit!(self, imm8(); cmp Rq(dst), DWORD 1);
         let fits = self.skip_if(Cc::NotOverflow);
         if op.sat {
             self.float_zero(XMM15);

@@ -145,6 +145,17 @@ impl Inst {
         self
     }
 
+    /// A shift or rotation by one has a form without the immediate.
+    #[inline(always)]
+    pub(super) fn count(mut self) -> Self {
+        if self.byte(self.len - 1) == 1 {
+            self = self.flip(self.len - 3, 0x10);
+            self.len -= 1;
+            self.bits &= (1 << (8 * self.len)) - 1;
+        }
+        self
+    }
+
     /// Shortens the displacement of `[base + disp]` at the end. The base is none that needs a
     /// SIB byte or a displacement (its low bits are not those of `rsp` or `rbp`).
     #[inline(always)]

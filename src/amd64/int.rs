@@ -216,11 +216,11 @@ impl Amd64 {
         self.mov(size, dst, lhs);
         match op {
             Shift::Shl if count == 1 => emit!(self, w(size); add Rd(dst), Rd(dst)),
-            Shift::Shl => emit!(self, w(size); shl Rd(dst), BYTE count),
-            Shift::ShrS => emit!(self, w(size); sar Rd(dst), BYTE count),
-            Shift::ShrU => emit!(self, w(size); shr Rd(dst), BYTE count),
-            Shift::Rotl => emit!(self, w(size); rol Rd(dst), BYTE count),
-            Shift::Rotr => emit!(self, w(size); ror Rd(dst), BYTE count),
+            Shift::Shl => emit!(self, w(size), count(); shl Rd(dst), BYTE count),
+            Shift::ShrS => emit!(self, w(size), count(); sar Rd(dst), BYTE count),
+            Shift::ShrU => emit!(self, w(size), count(); shr Rd(dst), BYTE count),
+            Shift::Rotl => emit!(self, w(size), count(); rol Rd(dst), BYTE count),
+            Shift::Rotr => emit!(self, w(size), count(); ror Rd(dst), BYTE count),
         }
     }
 
@@ -260,7 +260,7 @@ impl Amd64 {
         let ordinary = match (checks.zero, checks.minus_one) {
             (true, true) => {
                 // One comparison tells both -1 and 0 from the rest.
-                emit!(self, w(size), reg_disp(); lea r11d, [Rq(rhs) + 1]);
+                emit!(self, w(size), reg_disp(); lea r11d, [DWORD Rq(rhs) + 1]);
                 emit!(self, w(size), imm8(); cmp Rd(R11), DWORD 1);
                 let ordinary = self.skip_if(Cc::Above);
                 self.trap_if(Cc::Equal, TrapCode::IntegerDivisionByZero);

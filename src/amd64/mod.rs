@@ -29,6 +29,8 @@ mod inst;
 mod int;
 mod memory;
 mod regs;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use regs::{Features, host_features};
 
