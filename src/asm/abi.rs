@@ -417,15 +417,14 @@ impl Places {
     }
 
     #[inline]
-    pub(crate) fn next(&mut self, ty: ValType) -> Place {
-        let (used, max, place): (_, _, fn(usize) -> Place) = if ty.is_float() {
-            (&mut self.floats, self.max_floats, Place::Float)
-        } else {
-            (&mut self.ints, self.max_ints, Place::Int)
-        };
-        if *used < max {
-            *used += 1;
-            return place(*used - 1);
+    pub(crate) const fn next(&mut self, ty: ValType) -> Place {
+        if ty.is_float() && self.floats < self.max_floats {
+            self.floats += 1;
+            return Place::Float(self.floats - 1);
+        }
+        if !ty.is_float() && self.ints < self.max_ints {
+            self.ints += 1;
+            return Place::Int(self.ints - 1);
         }
         let cell = self.more;
         self.more += ty.cells() as usize;

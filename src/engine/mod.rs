@@ -1,1 +1,40 @@
 //! Running: the public types, the dispatcher, memory, instances.
+//!
+//! What it knows of compiled code is in `asm::abi`; which machine that is for, only `native` knows.
+
+mod backtrace;
+mod builtins;
+pub(crate) mod caller;
+pub(crate) mod config;
+pub(crate) mod context;
+#[allow(clippy::module_inception, reason = "named for the type in it")]
+pub(crate) mod engine;
+pub(crate) mod errors;
+pub(crate) mod extern_;
+pub(crate) mod externref;
+pub(crate) mod func;
+pub(crate) mod global;
+pub(crate) mod host;
+mod host_stack;
+pub(crate) mod instance;
+mod instantiate;
+pub(crate) mod limits;
+mod linear;
+pub(crate) mod linker;
+pub(crate) mod listener;
+mod mapping;
+pub(crate) mod memory;
+pub(crate) mod module;
+mod native;
+mod owned;
+pub(crate) mod pre;
+mod registry;
+mod run;
+mod signal;
+mod stack;
+pub(crate) mod store;
+pub(crate) mod table;
+pub(crate) mod typed;
+pub(crate) mod types;
+pub(crate) mod values;
+pub(crate) mod wasm_ty;

@@ -354,7 +354,7 @@ pub(crate) enum Builtin {
 
 impl Builtin {
     /// Number that machine code passes and the dispatcher reads.
-    pub(crate) fn code(self) -> u32 {
+    pub(crate) const fn code(self) -> u32 {
         match self {
             Self::MemoryGrow(_) => 0,
             Self::MemoryFill(_) => 1,

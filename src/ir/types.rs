@@ -1,5 +1,7 @@
 //! Types and index spaces of a WebAssembly module, in the specification's names.
 
+use std::fmt;
+
 /// A value type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ValType {
@@ -21,7 +23,7 @@ pub enum ValType {
 
 impl ValType {
     /// Whether a value of this type lives in a floating-point (vector) register.
-    pub(crate) fn is_float(self) -> bool {
+    pub(crate) const fn is_float(self) -> bool {
         matches!(self, Self::F32 | Self::F64 | Self::V128)
     }
 
@@ -40,8 +42,23 @@ impl ValType {
     }
 
     /// 8-byte cells that a value fills in frames and in the argument area.
-    pub(crate) fn cells(self) -> u32 {
-        if self == Self::V128 { 2 } else { 1 }
+    pub(crate) const fn cells(self) -> u32 {
+        if matches!(self, Self::V128) { 2 } else { 1 }
+    }
+}
+
+/// The name in the text format.
+impl fmt::Display for ValType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::I32 => "i32",
+            Self::I64 => "i64",
+            Self::F32 => "f32",
+            Self::F64 => "f64",
+            Self::V128 => "v128",
+            Self::FuncRef => "funcref",
+            Self::ExternRef => "externref",
+        })
     }
 }
 
@@ -131,6 +148,23 @@ impl FuncType {
     /// Types of the results, first to last.
     pub fn results(&self) -> &[ValType] {
         &self.types[self.params..]
+    }
+}
+
+/// As in `(i32, i32) -> (i64)`.
+impl fmt::Display for FuncType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fn list(f: &mut fmt::Formatter<'_>, types: &[ValType]) -> fmt::Result {
+            f.write_str("(")?;
+            for (n, ty) in types.iter().enumerate() {
+                let comma = if n > 0 { ", " } else { "" };
+                write!(f, "{comma}{ty}")?;
+            }
+            f.write_str(")")
+        }
+        list(f, self.params())?;
+        f.write_str(" -> ")?;
+        list(f, self.results())
     }
 }
 

@@ -1,0 +1,138 @@
+//! Walks the guest's frames on the value stack.
+//!
+//! A return address tells the function, and that the frame's size. Past the outermost frame of
+//! an activation lies its [`Activation`], which leads to the activation that called it.
+#![allow(unsafe_code, reason = "reads the value stack")]
+
+use super::module::ModuleInner;
+use super::run::Activation;
+use super::store::StoreCore;
+use crate::asm::abi::{CallEngine, TrapCode};
+use crate::error::{FrameInfo, WasmBacktrace};
+use crate::ir::types::FuncIdx;
+
+/// A function that is being called.
+#[derive(Clone, Copy)]
+pub(crate) struct Frame<'a> {
+    pub(crate) module: &'a ModuleInner,
+    pub(crate) func: FuncIdx,
+    /// Where it is, from the start of the module's code: the end of a call, or a trap's site.
+    pub(crate) code: u32,
+    /// The lower end of its frame.
+    pub(crate) sp: usize,
+}
+
+/// The frames on a value stack, innermost first.
+#[derive(Clone)]
+pub(crate) struct Frames<'a> {
+    core: &'a StoreCore,
+    pc: usize,
+    sp: usize,
+    /// The innermost function found the stack full, and has no frame yet.
+    overflow: bool,
+}
+
+/// Frames that a backtrace keeps.
+const MAX_FRAMES: usize = 64;
+
+/// Size of a frame of the switch thunk, and of one that the stack had no room for.
+const SMALL: usize = 16;
+
+impl<'a> Frames<'a> {
+    /// The frames after the guest has left, as `engine` tells.
+    ///
+    /// # Safety
+    ///
+    /// `engine` is that of the store, and has just left.
+    pub(crate) unsafe fn new(core: &'a StoreCore, engine: &CallEngine) -> Self {
+        let trap = engine.exit.trap();
+        let mut frames = Self {
+            core,
+            pc: engine.exit_pc,
+            sp: engine.guest_sp,
+            overflow: trap == Some(TrapCode::StackOverflow),
+        };
+        if trap.is_none() {
+            // SAFETY: an exit that is no trap.
+            unsafe { frames.skip_exit(engine.guest_sp) };
+        }
+        frames
+    }
+
+    /// Goes to the caller of an exit's thunk.
+    ///
+    /// # Safety
+    ///
+    /// `guest_sp` was left by such a thunk.
+    unsafe fn skip_exit(&mut self, guest_sp: usize) {
+        self.sp = guest_sp + self.core.engine.exit_frame();
+        // SAFETY: the return address is on top of the thunk's frame.
+        self.pc = unsafe { ((self.sp - 8) as *const usize).read() };
+    }
+
+    /// The module whose code holds `pc`, and where in it.
+    fn locate(&self, pc: usize) -> Option<(&'a ModuleInner, u32)> {
+        let (_, module) = self.core.code.range(pc + 1..).next()?;
+        let code = pc.checked_sub(module.memory.start())?;
+        Some((module, code as u32))
+    }
+
+    /// As an error carries it.
+    pub(crate) fn collect_backtrace(mut self) -> WasmBacktrace {
+        let frames = self.by_ref().take(MAX_FRAMES).map(|frame| frame.info());
+        let frames = frames.collect();
+        WasmBacktrace::new(frames, self.next().is_some())
+    }
+}
+
+impl<'a> Iterator for Frames<'a> {
+    type Item = Frame<'a>;
+
+    fn next(&mut self) -> Option<Frame<'a>> {
+        while self.sp < self.core.machine.top() {
+            let Some((module, code)) = self.locate(self.pc) else {
+                // SAFETY: past the outermost frame of an activation.
+                let outer = unsafe { (self.sp as *const Activation).read() };
+                if outer.guest_sp >= self.core.machine.top() {
+                    self.sp = outer.guest_sp;
+                    return None;
+                }
+                // SAFETY: the outer activation called the host, which entered this one.
+                unsafe { self.skip_exit(outer.guest_sp) };
+                continue;
+            };
+            let index = module.code.func_at(code)?;
+            let func = &module.code.funcs[index];
+            let in_switch = code >= func.switch;
+            let small = in_switch || std::mem::take(&mut self.overflow);
+            let size = if small { SMALL } else { func.frame as usize };
+            let sp = self.sp;
+            self.sp += size;
+            // SAFETY: the return address is on top of each frame.
+            self.pc = unsafe { ((self.sp - 8) as *const usize).read() };
+            if !in_switch {
+                return Some(Frame {
+                    module,
+                    func: FuncIdx(module.info.imported_funcs + index as u32),
+                    code,
+                    sp,
+                });
+            }
+        }
+        None
+    }
+}
+
+impl Frame<'_> {
+    fn info(&self) -> FrameInfo {
+        let info = &self.module.info;
+        let body = (self.func.0 - info.imported_funcs) as usize;
+        FrameInfo {
+            module: info.name.clone(),
+            func_index: self.func.0,
+            func_name: info.func_name(self.func).map(Into::into),
+            module_offset: self.module.code.wasm_pos(self.code).map(|pos| pos as usize),
+            func_start: info.bodies[body].start as usize,
+        }
+    }
+}

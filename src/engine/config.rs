@@ -1,0 +1,173 @@
+//! How an engine compiles and runs.
+
+use std::fmt;
+use std::sync::Arc;
+
+use wasmparser::WasmFeatures;
+
+use super::listener::FunctionListener;
+use crate::asm::abi::MemoryMode;
+use crate::error::{Error, Result};
+use crate::ir::decode::DEFAULT_FEATURES;
+
+/// How an [`Engine`](crate::Engine) compiles and runs.
+///
+/// ```
+/// use pronto::{Config, Engine};
+///
+/// let engine = Engine::new(Config::new().max_wasm_stack(256 * 1024))?;
+/// # Ok::<(), pronto::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Config {
+    pub(crate) mode: MemoryMode,
+    pub(crate) max_wasm_stack: usize,
+    pub(crate) parallel: bool,
+    pub(crate) backtrace: bool,
+    pub(crate) poison: bool,
+    pub(crate) features: WasmFeatures,
+    pub(crate) listener: Option<Arc<dyn FunctionListener>>,
+}
+
+/// Whether this system lets the engine turn memory faults into traps.
+const SIGNALS: bool = cfg!(all(
+    unix,
+    any(target_arch = "x86_64", target_arch = "aarch64")
+));
+
+impl Config {
+    /// The defaults.
+    pub fn new() -> Self {
+        Self {
+            mode: if SIGNALS {
+                MemoryMode::Guard
+            } else {
+                MemoryMode::Explicit
+            },
+            max_wasm_stack: 1 << 20,
+            parallel: true,
+            backtrace: true,
+            poison: false,
+            features: DEFAULT_FEATURES,
+            listener: None,
+        }
+    }
+
+    /// Whether accesses outside a memory are found by a fault (with 6 GiB of address space
+    /// reserved for each memory, and a handler for SIGSEGV and SIGBUS that passes on what is not
+    /// its own), or by a check of each access (without either).
+    ///
+    /// Default: true where the system allows it.
+    pub fn signals_based_traps(&mut self, enable: bool) -> &mut Self {
+        self.mode = if enable {
+            MemoryMode::Guard
+        } else {
+            MemoryMode::Explicit
+        };
+        self
+    }
+
+    /// Bytes of stack for the guest, per store. Default: 1 MiB.
+    pub fn max_wasm_stack(&mut self, size: usize) -> &mut Self {
+        self.max_wasm_stack = size;
+        self
+    }
+
+    /// Whether to compile the functions of large modules on several threads (with the feature
+    /// `parallel`). Default: true.
+    pub fn parallel_compilation(&mut self, enable: bool) -> &mut Self {
+        self.parallel = enable;
+        self
+    }
+
+    /// Whether errors carry a [`WasmBacktrace`](crate::WasmBacktrace). Default: true.
+    pub fn wasm_backtrace(&mut self, enable: bool) -> &mut Self {
+        self.backtrace = enable;
+        self
+    }
+
+    fn feature(&mut self, feature: WasmFeatures, enable: bool) -> &mut Self {
+        self.features.set(feature, enable);
+        self
+    }
+
+    /// Bulk memory operations. Default: true.
+    pub fn wasm_bulk_memory(&mut self, enable: bool) -> &mut Self {
+        self.feature(WasmFeatures::BULK_MEMORY, enable)
+    }
+
+    /// Reference types; they need bulk memory operations. Default: true.
+    pub fn wasm_reference_types(&mut self, enable: bool) -> &mut Self {
+        self.feature(WasmFeatures::REFERENCE_TYPES, enable)
+    }
+
+    /// Several results of functions and blocks, parameters of blocks. Default: true.
+    pub fn wasm_multi_value(&mut self, enable: bool) -> &mut Self {
+        self.feature(WasmFeatures::MULTI_VALUE, enable)
+    }
+
+    /// Arithmetic in constant expressions. Default: true.
+    pub fn wasm_extended_const(&mut self, enable: bool) -> &mut Self {
+        self.feature(WasmFeatures::EXTENDED_CONST, enable)
+    }
+
+    /// Several memories in a module. Default: false.
+    pub fn wasm_multi_memory(&mut self, enable: bool) -> &mut Self {
+        self.feature(WasmFeatures::MULTI_MEMORY, enable)
+    }
+
+    /// Reports calls of guest functions to `listener`: those that it chooses when a module is
+    /// compiled. Functions that it does not choose cost nothing.
+    pub fn function_listener(&mut self, listener: impl FunctionListener) -> &mut Self {
+        self.listener = Some(Arc::new(listener));
+        self
+    }
+
+    /// Debugging aid for this crate itself: fills registers and upper halves that no code may
+    /// rely on with rubbish.
+    #[doc(hidden)]
+    pub fn debug_poison(&mut self, enable: bool) -> &mut Self {
+        self.poison = enable;
+        self
+    }
+
+    /// Refuses combinations that cannot work.
+    pub(crate) fn check(&self) -> Result<()> {
+        if self.mode == MemoryMode::Guard && !SIGNALS {
+            return Err(Error::msg("this system has no signal-based traps"));
+        }
+        if self.features.contains(WasmFeatures::REFERENCE_TYPES)
+            && !self.features.contains(WasmFeatures::BULK_MEMORY)
+        {
+            return Err(Error::msg(
+                "`wasm_reference_types` needs `wasm_bulk_memory`",
+            ));
+        }
+        if self.max_wasm_stack < 4096 || self.max_wasm_stack > 1 << 40 {
+            return Err(Error::msg(format!(
+                "a stack of {} bytes is not possible",
+                self.max_wasm_stack
+            )));
+        }
+        Ok(())
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("mode", &self.mode)
+            .field("max_wasm_stack", &self.max_wasm_stack)
+            .field("parallel", &self.parallel)
+            .field("backtrace", &self.backtrace)
+            .field("features", &self.features)
+            .field("listener", &self.listener.is_some())
+            .finish_non_exhaustive()
+    }
+}

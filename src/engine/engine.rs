@@ -1,0 +1,139 @@
+//! What modules and stores share: the configuration and the numbering of signatures.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, RwLock};
+
+use super::config::Config;
+use super::native;
+use crate::asm::abi::{MemoryMode, NULL_SIG, Thunks};
+use crate::asm::isa::IsaOptions;
+use crate::error::Result;
+use crate::ir::types::FuncType;
+
+/// Compiles modules and runs them. Modules, stores and linkers belong to an engine and work only
+/// with others of the same engine.
+///
+/// A clone is another handle to the same engine; it can be used from any thread.
+#[derive(Clone)]
+pub struct Engine {
+    inner: Arc<EngineInner>,
+}
+
+struct EngineInner {
+    config: Config,
+    thunks: Thunks,
+    isa: IsaOptions,
+    exit_frame: usize,
+    sigs: RwLock<Signatures>,
+}
+
+/// Numbers function types, so that compiled code compares them by number.
+#[derive(Default)]
+struct Signatures {
+    numbers: HashMap<Arc<FuncType>, u32>,
+    types: Vec<Arc<FuncType>>,
+}
+
+impl Engine {
+    /// An engine with a configuration.
+    ///
+    /// # Errors
+    ///
+    /// If the configuration contradicts itself, or asks for what this system does not have.
+    pub fn new(config: &Config) -> Result<Self> {
+        config.check()?;
+        if config.mode == MemoryMode::Guard {
+            super::signal::install()?;
+        }
+        Ok(Self {
+            inner: Arc::new(EngineInner {
+                thunks: native::thunks(config.mode),
+                isa: IsaOptions {
+                    mode: config.mode,
+                    poison: config.poison,
+                    features: native::features(),
+                },
+                exit_frame: native::exit_frame(config.mode),
+                config: config.clone(),
+                sigs: RwLock::default(),
+            }),
+        })
+    }
+
+    /// The configuration that the engine was made with.
+    pub fn config(&self) -> &Config {
+        &self.inner.config
+    }
+
+    /// Whether both are handles to one engine.
+    pub fn same(a: &Self, b: &Self) -> bool {
+        Arc::ptr_eq(&a.inner, &b.inner)
+    }
+
+    pub(crate) fn thunks(&self) -> &Thunks {
+        &self.inner.thunks
+    }
+
+    /// Bytes that exit thunks leave on the value stack, with the return address on top.
+    pub(crate) fn exit_frame(&self) -> usize {
+        self.inner.exit_frame
+    }
+
+    pub(crate) fn isa(&self) -> IsaOptions {
+        self.inner.isa
+    }
+
+    /// The number of a signature.
+    pub(crate) fn sig(&self, ty: &FuncType) -> u32 {
+        let sigs = self.inner.sigs.read().unwrap_or_else(|e| e.into_inner());
+        if let Some(&sig) = sigs.numbers.get(ty) {
+            return sig;
+        }
+        drop(sigs);
+        let mut sigs = self.inner.sigs.write().unwrap_or_else(|e| e.into_inner());
+        sigs.add(ty)
+    }
+
+    /// The numbers of many signatures.
+    pub(crate) fn sigs(&self, types: &[FuncType]) -> Box<[u32]> {
+        let mut sigs = self.inner.sigs.write().unwrap_or_else(|e| e.into_inner());
+        types.iter().map(|ty| sigs.add(ty)).collect()
+    }
+
+    /// The signature of a number that this engine has given.
+    pub(crate) fn sig_type(&self, sig: u32) -> Arc<FuncType> {
+        let sigs = self.inner.sigs.read().unwrap_or_else(|e| e.into_inner());
+        sigs.types[sig as usize].clone()
+    }
+}
+
+impl Signatures {
+    fn add(&mut self, ty: &FuncType) -> u32 {
+        if let Some(&sig) = self.numbers.get(ty) {
+            return sig;
+        }
+        let sig = self.types.len() as u32;
+        assert!(sig < NULL_SIG, "2^32 signatures do not fit into memory");
+        let ty = Arc::new(ty.clone());
+        self.types.push(ty.clone());
+        self.numbers.insert(ty, sig);
+        sig
+    }
+}
+
+/// With the default configuration.
+impl Default for Engine {
+    fn default() -> Self {
+        match Self::new(&Config::new()) {
+            Ok(engine) => engine,
+            Err(error) => panic!("the default configuration does not work here: {error:?}"),
+        }
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Engine").field(&self.inner.config).finish()
+    }
+}

@@ -1,0 +1,61 @@
+//! The backend of the machine that this crate is compiled for.
+
+use crate::asm::abi::{InstanceLayout, MemoryMode};
+use crate::asm::driver::{self, CompileOptions, ModuleCode};
+use crate::asm::isa::Isa;
+use crate::error::Result;
+use crate::ir::decode::Body;
+use crate::ir::module::ModuleInfo;
+
+#[cfg(target_arch = "x86_64")]
+mod machine {
+    pub(crate) use crate::amd64::Amd64 as Native;
+    pub(crate) use crate::amd64::entry::{fault_pc, redirect_to_trap, thunks};
+    pub(crate) use crate::amd64::host_features as features;
+
+    /// Processors keep instruction and data caches in step.
+    pub(crate) fn sync_icache(_start: *const u8, _len: usize) {}
+
+    /// The return address, and below it the pins.
+    pub(super) const fn exit_frame(pins: usize) -> usize {
+        8 * (pins + 1)
+    }
+}
+
+#[cfg(target_arch = "aarch64")]
+mod machine {
+    pub(crate) use crate::arm64::Arm64 as Native;
+    pub(crate) use crate::arm64::entry::{fault_pc, redirect_to_trap, sync_icache, thunks};
+
+    /// The code uses nothing beyond the base instructions.
+    pub(crate) fn features() -> u32 {
+        0
+    }
+
+    /// The return address on top, and the pins at the bottom of a frame that keeps `sp` aligned.
+    pub(super) const fn exit_frame(pins: usize) -> usize {
+        (8 * (pins + 1)).next_multiple_of(16)
+    }
+}
+
+pub(crate) use machine::{Native, fault_pc, features, redirect_to_trap, sync_icache, thunks};
+
+/// Bytes that exit thunks leave on the value stack, with the return address on top.
+pub(crate) fn exit_frame(mode: MemoryMode) -> usize {
+    machine::exit_frame(Native::regs(mode).saved_pins.len())
+}
+
+/// Compiles a module for this machine.
+///
+/// # Errors
+///
+/// The first that validation finds.
+pub(crate) fn compile(
+    module: &ModuleInfo,
+    bytes: &[u8],
+    bodies: Vec<Body>,
+    layout: &InstanceLayout,
+    options: &CompileOptions<'_>,
+) -> Result<ModuleCode> {
+    driver::compile::<Native>(module, bytes, bodies, layout, options)
+}

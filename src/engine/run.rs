@@ -1,0 +1,360 @@
+//! Calls into compiled code, and the dispatcher that serves its exits.
+//!
+//! A call enters through a thunk that switches to the value stack. Whatever the guest needs from
+//! the host makes the thunk switch back and call the dispatcher here, which serves it and says
+//! whether to resume or to leave. Leaving and trapping both return from `enter`.
+//!
+//! A host function may call the guest again: the new activation lies below the old one on the
+//! value stack, and leads back to it.
+#![allow(unsafe_code, reason = "enters compiled code and is entered from it")]
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::ptr::NonNull;
+
+use super::backtrace::Frames;
+use super::builtins;
+use super::engine::Engine;
+use super::func::null_ref;
+use super::host::{HostFunc, read_values, write_values};
+use super::host_stack;
+use super::listener;
+use super::stack::ValueStack;
+use super::store::{StoreCore, StoreInner};
+use crate::asm::abi::{CallEngine, ExitCode, Places, TrapCode, VmFuncRef, VmInstance};
+use crate::error::{Error, Result, Trap};
+use crate::ir::types::ValType;
+
+/// Why the dispatcher left, until the call that it ends has returned.
+pub(crate) enum Failure {
+    Error(Error),
+    Panic(Box<dyn Any + Send>),
+}
+
+/// A dispatcher: see [`CallEngine::dispatch`].
+pub(crate) type Dispatch = unsafe extern "C" fn(*mut CallEngine) -> u32;
+
+/// What a store needs to run guests. The call engine and the stack are made at the first call.
+///
+/// # Invariants
+///
+/// `engine` is null, or owned by this and set up to run on `stack`.
+pub(crate) struct Machine {
+    engine: *mut CallEngine,
+    enter: unsafe extern "C" fn(*mut CallEngine, *const VmFuncRef, usize),
+    stack: Option<ValueStack>,
+    dispatch: Dispatch,
+    /// The `StoreInner` that this is part of.
+    store: *mut (),
+}
+
+// SAFETY: it owns what it points to.
+unsafe impl Send for Machine {}
+// SAFETY: shared access only reads.
+unsafe impl Sync for Machine {}
+
+/// On the value stack above the first frame of an activation.
+#[repr(C, align(16))]
+#[derive(Clone, Copy)]
+pub(crate) struct Activation {
+    /// [`CallEngine::guest_sp`] of the activation that the host was called from, or the stack's
+    /// top.
+    pub(crate) guest_sp: usize,
+    pub(crate) instance: *mut VmInstance,
+}
+
+/// The dispatcher for a store whose data is a `T`.
+pub(crate) fn dispatcher<T: 'static>(engine: &Engine) -> Dispatch {
+    if engine.config().poison {
+        dispatch_poisoned::<T>
+    } else {
+        dispatch::<T>
+    }
+}
+
+impl Machine {
+    pub(crate) fn new(engine: &Engine, dispatch: Dispatch) -> Self {
+        Self {
+            engine: std::ptr::null_mut(),
+            enter: engine.thunks().enter,
+            stack: None,
+            dispatch,
+            store: std::ptr::null_mut(),
+        }
+    }
+
+    /// Tells it where the store is that it is part of, before the first call.
+    pub(crate) fn set_store(&mut self, store: *mut ()) {
+        self.store = store;
+    }
+
+    /// The call engine.
+    ///
+    /// # Errors
+    ///
+    /// If there is no memory for a stack.
+    #[inline]
+    pub(crate) fn engine(&mut self, engine: &Engine) -> Result<*mut CallEngine> {
+        if self.engine.is_null() {
+            self.set_up(engine)?;
+        }
+        Ok(self.engine)
+    }
+
+    #[cold]
+    fn set_up(&mut self, engine: &Engine) -> Result<()> {
+        let stack = ValueStack::new(engine.config().max_wasm_stack)?;
+        let thunks = engine.thunks();
+        // SAFETY: zeros are a call engine: integers and null pointers.
+        let mut state = unsafe { Box::<CallEngine>::new_zeroed().assume_init() };
+        state.stack_limit = stack.limit();
+        state.guest_sp = stack.top() as usize;
+        state.dispatch = self.dispatch as usize;
+        state.store = self.store;
+        state.host_call = thunks.host_call;
+        state.builtin = thunks.builtin;
+        state.listener = thunks.listener;
+        state.traps = thunks.traps;
+        self.engine = Box::into_raw(state);
+        self.stack = Some(stack);
+        Ok(())
+    }
+
+    /// The stack's top.
+    pub(crate) fn top(&self) -> usize {
+        self.stack.as_ref().map_or(0, |stack| stack.top() as usize)
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        if !self.engine.is_null() {
+            // SAFETY: it came from a box, and no guest runs.
+            drop(unsafe { Box::from_raw(self.engine) });
+        }
+    }
+}
+
+/// Calls a function whose arguments are in `engine`, and leaves its results there.
+///
+/// # Errors
+///
+/// A trap, or the error of a host function. The store can be used afterwards.
+///
+/// # Panics
+///
+/// If a host function does.
+///
+/// # Safety
+///
+/// `engine` is the call engine of `store`, `func` a function of it whose arguments `engine`
+/// holds.
+#[inline]
+pub(crate) unsafe fn call<T: 'static>(
+    store: NonNull<StoreInner<T>>,
+    engine: *mut CallEngine,
+    func: NonNull<VmFuncRef>,
+) -> Result<()> {
+    // SAFETY: the caller's promises.
+    unsafe {
+        let core = &raw mut (*store.as_ptr()).core;
+        if (*func.as_ptr()).instance.is_null() {
+            return call_host(core, engine, func);
+        }
+        let outer = Activation {
+            guest_sp: (*engine).guest_sp,
+            instance: (*engine).instance,
+        };
+        if !outer.instance.is_null() {
+            check_nested()?;
+        }
+        let top = (outer.guest_sp & !15) - size_of::<Activation>();
+        (top as *mut Activation).write(outer);
+        ((*core).machine.enter)(engine, func.as_ptr(), top);
+        if (*engine).exit != ExitCode::RETURNED {
+            return Err(failed(core, engine, outer));
+        }
+        (*engine).guest_sp = outer.guest_sp;
+        (*engine).instance = outer.instance;
+        Ok(())
+    }
+}
+
+/// A call from a host function that a guest has called: refuses to exhaust the host's stack. (The
+/// value stack is checked by every frame that can call.)
+#[cold]
+fn check_nested() -> Result<()> {
+    if host_stack::has_room() {
+        return Ok(());
+    }
+    Err(Trap::StackOverflow.into())
+}
+
+/// The host calls a function of its own.
+///
+/// # Safety
+///
+/// As [`call`]; the function is a host function.
+#[cold]
+unsafe fn call_host(
+    core: *mut StoreCore,
+    engine: *mut CallEngine,
+    func: NonNull<VmFuncRef>,
+) -> Result<()> {
+    check_nested()?;
+    // SAFETY: the caller's promises; the record of a host function is its head.
+    unsafe {
+        let host = func.as_ptr().cast::<HostFunc>();
+        let instance = std::mem::replace(&mut (*engine).instance, std::ptr::null_mut());
+        let failed = ((*host).serve)(host, engine) != 0;
+        (*engine).instance = instance;
+        if !failed {
+            return Ok(());
+        }
+        match take_failure(core) {
+            Failure::Error(error) => Err(error),
+            Failure::Panic(panic) => resume_unwind(panic),
+        }
+    }
+}
+
+/// # Safety
+///
+/// `core` is live, and the dispatcher has left.
+unsafe fn take_failure(core: *mut StoreCore) -> Failure {
+    // SAFETY: the caller's promise.
+    match unsafe { (*core).failure.take() } {
+        Some(failure) => failure,
+        None => unreachable!("whoever leaves says why"),
+    }
+}
+
+/// The guest has not returned: says why, and makes the engine ready for the next call.
+///
+/// # Safety
+///
+/// As [`call`], after `enter`.
+#[cold]
+unsafe fn failed(core: *mut StoreCore, engine: *mut CallEngine, outer: Activation) -> Error {
+    // SAFETY: the caller's promises.
+    unsafe {
+        let trap_code = (*engine).exit.trap();
+        let mut failure = match trap_code {
+            Some(code) => Failure::Error(trap(code, engine)),
+            None => take_failure(core),
+        };
+        let frames = Frames::new(&*core, &*engine);
+        if let Failure::Error(error) = &mut failure
+            && (*core).engine.config().backtrace
+            && error.backtrace().is_none()
+        {
+            error.set_backtrace(frames.clone().collect_backtrace());
+        }
+        let error = match &failure {
+            Failure::Error(error) => Some(error),
+            Failure::Panic(_) => None,
+        };
+        // A function that found the stack full has not begun.
+        let begun = usize::from(trap_code == Some(TrapCode::StackOverflow));
+        let ended = frames.take_while(|frame| frame.sp < outer.guest_sp);
+        let listened = listener::abort(&*core, ended.skip(begun), error);
+        (*engine).guest_sp = outer.guest_sp;
+        (*engine).instance = outer.instance;
+        if let Err(panic) = listened {
+            resume_unwind(panic);
+        }
+        match failure {
+            Failure::Error(error) => error,
+            Failure::Panic(panic) => resume_unwind(panic),
+        }
+    }
+}
+
+/// The trap that compiled code has raised.
+///
+/// # Safety
+///
+/// `engine` is the call engine that it was raised in.
+unsafe fn trap(code: TrapCode, engine: *const CallEngine) -> Error {
+    Error::from(match code {
+        TrapCode::Unreachable => Trap::UnreachableCodeReached,
+        TrapCode::MemoryOutOfBounds => Trap::MemoryOutOfBounds,
+        TrapCode::TableOutOfBounds => Trap::TableOutOfBounds,
+        // SAFETY: such a trap leaves the callee there.
+        TrapCode::IndirectCall if unsafe { (*engine).callee } as u64 == null_ref() => {
+            Trap::IndirectCallToNull
+        }
+        TrapCode::IndirectCall => Trap::BadSignature,
+        TrapCode::IntegerOverflow => Trap::IntegerOverflow,
+        TrapCode::IntegerDivisionByZero => Trap::IntegerDivisionByZero,
+        TrapCode::BadConversionToInteger => Trap::BadConversionToInteger,
+        TrapCode::StackOverflow => Trap::StackOverflow,
+        TrapCode::BadAddress => {
+            return Error::msg("internal error: an address was not zero-extended");
+        }
+    })
+}
+
+/// Serves an exit of compiled code: 0 to resume, 1 to leave.
+///
+/// # Safety
+///
+/// Called by a thunk of `engine`, which belongs to a store of `T`.
+unsafe extern "C" fn dispatch<T: 'static>(engine: *mut CallEngine) -> u32 {
+    // SAFETY: the caller's promises; the callee of a host call is the head of a host function.
+    unsafe {
+        if (*engine).exit == ExitCode::HOST_CALL {
+            let host = (*engine).callee.cast::<HostFunc>();
+            return ((*host).serve)(host, engine);
+        }
+        let store = (*engine).store.cast::<StoreInner<T>>();
+        let served = catch_unwind(AssertUnwindSafe(|| {
+            let (core, limiter) = (*store).split();
+            match (*engine).exit {
+                ExitCode::BUILTIN => builtins::serve(core, limiter, &mut *engine),
+                _ => listener::serve(core, &*engine),
+            }
+        }));
+        let failure = match served {
+            Ok(Ok(())) => return 0,
+            Ok(Err(error)) => Failure::Error(error),
+            Err(panic) => Failure::Panic(panic),
+        };
+        (*store).core.failure = Some(failure);
+        1
+    }
+}
+
+/// As [`dispatch`], and fills the upper halves of 32-bit results with rubbish.
+///
+/// # Safety
+///
+/// As [`dispatch`].
+unsafe extern "C" fn dispatch_poisoned<T: 'static>(engine: *mut CallEngine) -> u32 {
+    const RUBBISH: u64 = 0xdead_beef << 32;
+    // SAFETY: the caller's promises.
+    unsafe {
+        let callee = (*engine).callee;
+        let exit = (*engine).exit;
+        let outcome = dispatch::<T>(engine);
+        if outcome != 0 {
+            return outcome;
+        }
+        if exit == ExitCode::BUILTIN {
+            if builtins::gives_i32((*engine).exit_arg) {
+                (*engine).ints[0] |= RUBBISH;
+            }
+        } else if exit == ExitCode::HOST_CALL {
+            let core = &(*(*engine).store.cast::<StoreInner<T>>()).core;
+            let ty = core.engine.sig_type((*callee).sig);
+            let mut cells = Vec::new();
+            read_values(engine, Places::results(), ty.results(), |ty, value| {
+                let poison = if ty == ValType::I32 { RUBBISH } else { 0 };
+                cells.push([value[0] | poison, value[1]]);
+            });
+            let written = write_values(engine, Places::results(), ty.results(), |n| Ok(cells[n]));
+            debug_assert!(written.is_ok());
+        }
+        outcome
+    }
+}

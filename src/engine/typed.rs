@@ -1,0 +1,83 @@
+//! Functions whose type is checked once.
+#![allow(
+    unsafe_code,
+    reason = "arguments and results travel in the call engine"
+)]
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use super::context::AsContextMut;
+use super::func::Func;
+use super::run;
+use super::store::wrong_store;
+use super::wasm_ty::{WasmParams, WasmResults};
+use crate::error::Result;
+
+/// A [`Func`] whose parameters and results are known to be `Params` and `Results`: from
+/// [`Func::typed`] or [`Instance::get_typed_func`](crate::Instance::get_typed_func).
+///
+/// # Invariants
+///
+/// The function has this type.
+pub struct TypedFunc<Params, Results> {
+    func: Func,
+    ty: PhantomData<fn(Params) -> Results>,
+}
+
+impl<Params, Results> Clone for TypedFunc<Params, Results> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<Params, Results> Copy for TypedFunc<Params, Results> {}
+
+impl<Params, Results> fmt::Debug for TypedFunc<Params, Results> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("TypedFunc").field(&self.func).finish()
+    }
+}
+
+impl<Params, Results> TypedFunc<Params, Results> {
+    /// The type of `func` was compared with these.
+    pub(crate) fn new(func: Func) -> Self {
+        Self {
+            func,
+            ty: PhantomData,
+        }
+    }
+
+    /// The function without its type.
+    pub fn func(&self) -> &Func {
+        &self.func
+    }
+}
+
+impl<Params: WasmParams, Results: WasmResults> TypedFunc<Params, Results> {
+    /// Calls the function.
+    ///
+    /// # Errors
+    ///
+    /// If the guest traps (a [`Trap`](crate::Trap)), or what a host function returns; or if
+    /// something belongs to another store. The instance can be used afterwards.
+    ///
+    /// # Panics
+    ///
+    /// If a host function does.
+    #[inline]
+    pub fn call(&self, mut store: impl AsContextMut, params: Params) -> Result<Results> {
+        let mut store = store.as_context_mut();
+        let core = store.core_mut();
+        if core.id != self.func.store() {
+            return Err(wrong_store());
+        }
+        let engine = core.machine.engine(&core.engine)?;
+        // SAFETY: the function is of this store and has these parameters and results.
+        unsafe {
+            params.write::<false>(engine, core)?;
+            run::call(store.as_ptr(), engine, self.func.record())?;
+            Ok(Results::read::<true>(engine, store.core()))
+        }
+    }
+}
