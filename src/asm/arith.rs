@@ -31,6 +31,7 @@ fn rhs_reg(rhs: Rhs) -> Option<Reg> {
 }
 
 impl<I: Isa> Pass<'_, I> {
+    #[inline(never)]
     pub(super) fn int_bin(&mut self, op: IntBin, size: Size) {
         let (mut rhs, mut lhs) = (self.pop(), self.pop());
         if op.commutes() && in_register_late(&lhs) && !in_register_late(&rhs) {
@@ -52,6 +53,7 @@ impl<I: Isa> Pass<'_, I> {
         self.finish(int(size), dst);
     }
 
+    #[inline(never)]
     pub(super) fn shift(&mut self, op: Shift, size: Size) {
         let (count, lhs) = (self.pop(), self.pop());
         if let Some(bits) = count.constant() {
@@ -98,6 +100,7 @@ impl<I: Isa> Pass<'_, I> {
         self.finish(int(size), dst);
     }
 
+    #[inline(never)]
     pub(super) fn div(&mut self, op: Div, size: Size) {
         let (rhs, lhs) = (self.pop(), self.pop());
         if let Some(divisor) = rhs.constant()
@@ -164,6 +167,7 @@ impl<I: Isa> Pass<'_, I> {
         self.finish(int(size), dst);
     }
 
+    #[inline(never)]
     pub(super) fn int_un(&mut self, op: IntUn, size: Size) {
         let src = self.pop();
         let src = self.read(src);
@@ -172,6 +176,7 @@ impl<I: Isa> Pass<'_, I> {
         self.finish(int(size), dst);
     }
 
+    #[inline(never)]
     pub(super) fn int_cmp(&mut self, mut cmp: IntCmp, size: Size) {
         let (mut rhs, mut lhs) = (self.pop(), self.pop());
         if in_register_late(&lhs) && !in_register_late(&rhs) {
@@ -184,6 +189,7 @@ impl<I: Isa> Pass<'_, I> {
         self.test(Test::Cond(Cond::Int(cmp)));
     }
 
+    #[inline(never)]
     pub(super) fn eqz(&mut self, size: Size) {
         let src = self.pop();
         let reg = self.read_gpr(src);
@@ -194,6 +200,7 @@ impl<I: Isa> Pass<'_, I> {
         });
     }
 
+    #[inline(never)]
     pub(super) fn float_bin(&mut self, op: FloatBin, size: Size) {
         let (rhs, lhs) = (self.pop(), self.pop());
         let rhs = self.float_rhs(rhs);
@@ -203,6 +210,7 @@ impl<I: Isa> Pass<'_, I> {
         self.finish(float(size), dst);
     }
 
+    #[inline(never)]
     pub(super) fn float_un(&mut self, op: FloatUn, size: Size) {
         let src = self.pop();
         let src = self.read(src);
@@ -211,6 +219,7 @@ impl<I: Isa> Pass<'_, I> {
         self.finish(float(size), dst);
     }
 
+    #[inline(never)]
     pub(super) fn float_cmp(&mut self, cmp: FloatCmp, size: Size) {
         let (rhs, lhs) = (self.pop(), self.pop());
         let (rhs, lhs) = (self.read_fpr(rhs), self.read_fpr(lhs));
@@ -219,6 +228,7 @@ impl<I: Isa> Pass<'_, I> {
     }
 
     /// `wrap` to `i32`, or `extend` to `i64`.
+    #[inline(never)]
     pub(super) fn extend(&mut self, signed: bool, to: ValType) {
         let src = self.pop();
         if let Some(bits) = src.constant() {
@@ -236,6 +246,7 @@ impl<I: Isa> Pass<'_, I> {
         self.finish(to, dst);
     }
 
+    #[inline(never)]
     pub(super) fn trunc(&mut self, from: Size, to: Size, signed: bool, sat: bool) {
         let src = self.pop();
         let src = self.read_fpr(src);
@@ -253,6 +264,7 @@ impl<I: Isa> Pass<'_, I> {
         self.finish(int(to), dst);
     }
 
+    #[inline(never)]
     pub(super) fn convert(&mut self, from: Size, to: Size, signed: bool) {
         let src = self.pop();
         let src = self.read_gpr(src);
@@ -261,6 +273,7 @@ impl<I: Isa> Pass<'_, I> {
         self.finish(float(to), dst);
     }
 
+    #[inline(never)]
     pub(super) fn demote(&mut self) {
         let src = self.pop();
         let src = self.read(src);
@@ -269,6 +282,7 @@ impl<I: Isa> Pass<'_, I> {
         self.finish(ValType::F32, dst);
     }
 
+    #[inline(never)]
     pub(super) fn promote(&mut self) {
         let src = self.pop();
         let src = self.read(src);
@@ -277,6 +291,7 @@ impl<I: Isa> Pass<'_, I> {
         self.finish(ValType::F64, dst);
     }
 
+    #[inline(never)]
     pub(super) fn float_to_bits(&mut self, size: Size) {
         let src = self.pop();
         let src = self.read_fpr(src);
@@ -285,6 +300,7 @@ impl<I: Isa> Pass<'_, I> {
         self.finish(int(size), dst);
     }
 
+    #[inline(never)]
     pub(super) fn bits_to_float(&mut self, size: Size) {
         let src = self.pop();
         let src = self.read_gpr(src);
@@ -293,6 +309,7 @@ impl<I: Isa> Pass<'_, I> {
         self.finish(float(size), dst);
     }
 
+    #[inline(never)]
     pub(super) fn select(&mut self) {
         let cond = self.pop();
         let reg = self.read_gpr(cond);

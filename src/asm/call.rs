@@ -11,6 +11,7 @@ use crate::ir::op::Builtin;
 use crate::ir::types::{FuncIdx, FuncType, TableIdx, TypeIdx, ValType};
 
 impl<I: Isa> Pass<'_, I> {
+    #[inline(never)]
     pub(super) fn call(&mut self, func: FuncIdx) {
         let module = self.cx.module;
         let ty = module.func_type(func);
@@ -23,6 +24,7 @@ impl<I: Isa> Pass<'_, I> {
         self.take_results(ty);
     }
 
+    #[inline(never)]
     pub(super) fn call_indirect(&mut self, ty: TypeIdx, table: TableIdx) {
         let index = self.pop();
         self.load_into(I::CALL_INDEX.into(), index);
@@ -37,6 +39,7 @@ impl<I: Isa> Pass<'_, I> {
     }
 
     /// The operands are integers and few, so all travel in registers; so do the indices.
+    #[inline(never)]
     pub(super) fn builtin(&mut self, builtin: Builtin) {
         let count = builtin.operands();
         self.spill_below(count);
@@ -55,6 +58,7 @@ impl<I: Isa> Pass<'_, I> {
         }
     }
 
+    #[inline(never)]
     pub(super) fn return_(&mut self) {
         let module = self.cx.module;
         let ty = &module.types[self.func.ty as usize];

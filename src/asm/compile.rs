@@ -192,6 +192,7 @@ impl<I: Isa> Pass<'_, I> {
         CodeLabel(label.0)
     }
 
+    #[inline(always)]
     fn op(&mut self, op: Op) {
         match op {
             Op::I32Const(value) => self.push_const(ValType::I32, u64::from(value as u32)),

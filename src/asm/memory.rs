@@ -120,6 +120,7 @@ impl<I: Isa> Pass<'_, I> {
         }
     }
 
+    #[inline(never)]
     pub(super) fn load(&mut self, load: Load, offset: u64) {
         let addr = self.address(offset, load.bytes());
         let dst = self.dst(load.ty(), [addr.index.map(Reg::int), None]);
@@ -127,6 +128,7 @@ impl<I: Isa> Pass<'_, I> {
         self.finish(load.ty(), dst);
     }
 
+    #[inline(never)]
     pub(super) fn store(&mut self, mut store: Store, offset: u64) {
         let value = self.pop();
         let mut src = None;
@@ -152,6 +154,7 @@ impl<I: Isa> Pass<'_, I> {
         self.isa.store(store, src, addr);
     }
 
+    #[inline(never)]
     pub(super) fn memory_size(&mut self, memory: MemIdx) {
         let item = InstanceItem {
             offset: self.cx.layout.memory(memory),
@@ -170,6 +173,7 @@ impl<I: Isa> Pass<'_, I> {
         (item, self.cx.module.globals[global.index()].ty.ty)
     }
 
+    #[inline(never)]
     pub(super) fn global_get(&mut self, global: GlobalIdx) {
         let (item, ty) = self.global(global);
         let dst = self.dst(ty, [None, None]);
@@ -177,6 +181,7 @@ impl<I: Isa> Pass<'_, I> {
         self.finish(ty, dst);
     }
 
+    #[inline(never)]
     pub(super) fn global_set(&mut self, global: GlobalIdx) {
         let (item, ty) = self.global(global);
         let value = self.pop();
@@ -184,6 +189,7 @@ impl<I: Isa> Pass<'_, I> {
         self.isa.global_set(ty.width(), item, src);
     }
 
+    #[inline(never)]
     pub(super) fn ref_func(&mut self, func: FuncIdx) {
         let imported = self.cx.module.is_import(func);
         let offset = if imported {

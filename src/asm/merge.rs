@@ -239,12 +239,14 @@ impl<I: Isa> Pass<'_, I> {
         }
     }
 
+    #[inline(never)]
     pub(super) fn block(&mut self, label: LabelIdx) {
         if self.label_info(label).preds > 0 {
             self.send_all_home();
         }
     }
 
+    #[inline(never)]
     pub(super) fn loop_head(&mut self, index: LabelIdx) {
         let label = self.label_info(index);
         if label.preds == 0 {
@@ -264,6 +266,7 @@ impl<I: Isa> Pass<'_, I> {
         self.st.canonical = self.st.canonical.max(depth).min(self.height());
     }
 
+    #[inline(never)]
     pub(super) fn if_(&mut self, or_else: LabelIdx) {
         let cond = self.pop();
         let reg = self.read_gpr(cond);
@@ -290,6 +293,7 @@ impl<I: Isa> Pass<'_, I> {
         self.branch_on(test.negated(), Self::code_label(or_else));
     }
 
+    #[inline(never)]
     pub(super) fn label(&mut self, index: LabelIdx) {
         let label = self.label_info(index);
         if self.live {
@@ -299,6 +303,7 @@ impl<I: Isa> Pass<'_, I> {
         self.merge(&label);
     }
 
+    #[inline(never)]
     pub(super) fn br(&mut self, index: LabelIdx) {
         let label = self.label_info(index);
         let count = self.arity(&label);
@@ -308,6 +313,7 @@ impl<I: Isa> Pass<'_, I> {
         self.live = false;
     }
 
+    #[inline(never)]
     pub(super) fn br_if(&mut self, label: LabelIdx) {
         let cond = self.pop();
         let reg = self.read_gpr(cond);
@@ -340,6 +346,7 @@ impl<I: Isa> Pass<'_, I> {
         self.isa.buf().bind(skip);
     }
 
+    #[inline(never)]
     pub(super) fn br_table(&mut self, first: u32, count: u32) {
         let func = self.func;
         let targets = &func.targets[first as usize..(first + count) as usize];

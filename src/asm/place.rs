@@ -360,6 +360,7 @@ impl<I: Isa> Pass<'_, I> {
     }
 
     /// `local.set` and `local.tee`, where the value was not made in place.
+    #[inline(never)]
     pub(super) fn set_local(&mut self, local: LocalIdx) {
         let value = self.pop();
         if matches!(value.loc, Loc::Local { local: same, .. } if same == local.0) {
