@@ -2,6 +2,12 @@
 
 mod disasm;
 mod encoding;
+#[cfg(all(target_arch = "x86_64", unix))]
+mod machine;
+#[cfg(all(target_arch = "x86_64", unix))]
+mod run_float;
+#[cfg(all(target_arch = "x86_64", unix))]
+mod run_int;
 
 use super::{Amd64, Features};
 use crate::asm::abi::MemoryMode;
