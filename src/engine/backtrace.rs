@@ -65,7 +65,7 @@ impl<'a> Frames<'a> {
     ///
     /// `guest_sp` was left by such a thunk.
     unsafe fn skip_exit(&mut self, guest_sp: usize) {
-        self.sp = guest_sp + self.core.engine.exit_frame();
+        self.sp = guest_sp + self.core.engine.thunks().exit_frame;
         // SAFETY: the return address is on top of the thunk's frame.
         self.pc = unsafe { ((self.sp - 8) as *const usize).read() };
     }

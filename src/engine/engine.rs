@@ -24,7 +24,6 @@ struct EngineInner {
     config: Config,
     thunks: Thunks,
     isa: IsaOptions,
-    exit_frame: usize,
     sigs: RwLock<Signatures>,
 }
 
@@ -54,7 +53,6 @@ impl Engine {
                     poison: config.poison,
                     features: native::features(),
                 },
-                exit_frame: native::exit_frame(config.mode),
                 config: config.clone(),
                 sigs: RwLock::default(),
             }),
@@ -73,11 +71,6 @@ impl Engine {
 
     pub(crate) fn thunks(&self) -> &Thunks {
         &self.inner.thunks
-    }
-
-    /// Bytes that exit thunks leave on the value stack, with the return address on top.
-    pub(crate) fn exit_frame(&self) -> usize {
-        self.inner.exit_frame
     }
 
     pub(crate) fn isa(&self) -> IsaOptions {

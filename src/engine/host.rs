@@ -21,7 +21,7 @@ use super::store::StoreInner;
 use super::values::Val;
 use super::wasm_ty::sealed::Values;
 use super::wasm_ty::{WasmRet, WasmTy, for_each_count};
-use crate::asm::abi::{CallEngine, Place, Places, VmFuncRef};
+use crate::asm::abi::{CallEngine, ExitCode, Place, Places, VmFuncRef};
 use crate::error::{Context, Result};
 use crate::ir::types::{FuncType, ValType};
 
@@ -92,16 +92,20 @@ impl<F: Send + Sync + 'static> HostFuncOf<F> {
 ///
 /// # Safety
 ///
-/// `store` is the store that the guest runs in.
+/// `engine` is that of a store of `T`.
 #[inline]
-unsafe fn guarded<T>(store: NonNull<StoreInner<T>>, body: impl FnOnce() -> Result<()>) -> u32 {
+unsafe fn guarded<T: 'static>(engine: *mut CallEngine, body: impl FnOnce() -> Result<()>) -> u32 {
     let failure = match catch_unwind(AssertUnwindSafe(body)) {
         Ok(Ok(())) => return 0,
         Ok(Err(error)) => Failure::Error(error),
         Err(panic) => Failure::Panic(panic),
     };
-    // SAFETY: the body has ended, so nothing else refers to the store.
-    unsafe { (*store.as_ptr()).core.failure = Some(failure) };
+    // SAFETY: the body has ended, so nothing else refers to the store. The guest may have run
+    // meanwhile, and have changed the status.
+    unsafe {
+        (*(*engine).store.cast::<StoreInner<T>>()).core.failure = Some(failure);
+        (*engine).exit = ExitCode::HOST_CALL;
+    }
     1
 }
 
@@ -122,7 +126,7 @@ where
     unsafe {
         let store = NonNull::new_unchecked((*engine).store.cast::<StoreInner<T>>());
         let f = &(*host.cast::<HostFuncOf<F>>()).f;
-        guarded(store, || {
+        guarded::<T>(engine, || {
             let params = P::read::<false>(engine, &(*store.as_ptr()).core);
             let context = StoreContextMut::from_raw(store);
             let results = f(Caller::new(context, (*engine).instance), params).into_values()?;
@@ -152,7 +156,7 @@ where
     unsafe {
         let store = NonNull::new_unchecked((*engine).store.cast::<StoreInner<T>>());
         let Dynamic { ty, f } = &(*host.cast::<HostFuncOf<Dynamic<F>>>()).f;
-        guarded(store, || {
+        guarded::<T>(engine, || {
             let core = &mut (*store.as_ptr()).core;
             let mut values = Vec::with_capacity(ty.params().len() + ty.results().len());
             read_values(engine, Places::params(), ty.params(), |ty, cells| {

@@ -1,8 +1,7 @@
 //! The backend of the machine that this crate is compiled for.
 
-use crate::asm::abi::{InstanceLayout, MemoryMode};
+use crate::asm::abi::InstanceLayout;
 use crate::asm::driver::{self, CompileOptions, ModuleCode};
-use crate::asm::isa::Isa;
 use crate::error::Result;
 use crate::ir::decode::Body;
 use crate::ir::module::ModuleInfo;
@@ -15,11 +14,6 @@ mod machine {
 
     /// Processors keep instruction and data caches in step.
     pub(crate) fn sync_icache(_start: *const u8, _len: usize) {}
-
-    /// The return address, and below it the pins.
-    pub(super) const fn exit_frame(pins: usize) -> usize {
-        8 * (pins + 1)
-    }
 }
 
 #[cfg(target_arch = "aarch64")]
@@ -31,19 +25,10 @@ mod machine {
     pub(crate) fn features() -> u32 {
         0
     }
-
-    /// The return address on top, and the pins at the bottom of a frame that keeps `sp` aligned.
-    pub(super) const fn exit_frame(pins: usize) -> usize {
-        (8 * (pins + 1)).next_multiple_of(16)
-    }
 }
 
-pub(crate) use machine::{Native, fault_pc, features, redirect_to_trap, sync_icache, thunks};
-
-/// Bytes that exit thunks leave on the value stack, with the return address on top.
-pub(crate) fn exit_frame(mode: MemoryMode) -> usize {
-    machine::exit_frame(Native::regs(mode).saved_pins.len())
-}
+use machine::Native;
+pub(crate) use machine::{fault_pc, features, redirect_to_trap, sync_icache, thunks};
 
 /// Compiles a module for this machine.
 ///
