@@ -3,9 +3,8 @@
 use super::compile::Pass;
 use super::isa::{Cond, DivChecks, ImmUse, Isa, Rhs, TruncOp};
 use super::merge::Test;
-use super::place::Popped;
 use super::regs::{Gpr, Reg, RegSet};
-use super::stack::{Loc, class};
+use super::stack::{Loc, Operand, class};
 use crate::ir::op::{Div, FloatBin, FloatCmp, FloatUn, IntBin, IntCmp, IntUn, Shift};
 use crate::ir::types::{Size, ValType};
 
@@ -34,7 +33,7 @@ impl<I: Isa> Pass<'_, I> {
     #[inline(never)]
     pub(super) fn int_bin(&mut self, op: IntBin, size: Size) {
         let (mut rhs, mut lhs) = (self.pop(), self.pop());
-        if op.commutes() && in_register_late(&lhs) && !in_register_late(&rhs) {
+        if op.commutes() && lhs.is_late() && !rhs.is_late() {
             (lhs, rhs) = (rhs, lhs);
         }
         if op == IntBin::Mul
@@ -74,21 +73,21 @@ impl<I: Isa> Pass<'_, I> {
     }
 
     /// Puts a count into the register that the machine insists on, the left operand elsewhere.
-    fn fix_count(&mut self, fixed: Reg, count: Popped, mut lhs: Popped) -> (Reg, Reg) {
+    fn fix_count(&mut self, fixed: Reg, count: Operand, mut lhs: Operand) -> (Reg, Reg) {
         self.take(fixed);
-        if matches!(lhs.loc, Loc::Reg { reg, .. } if reg == fixed) {
+        if matches!(lhs.loc(), Loc::Reg { reg, .. } if reg == fixed) {
             let other = self.alloc(RegSet::INTS);
             self.load_into(other, lhs);
-            lhs.loc = Loc::Reg {
+            lhs = lhs.at(Loc::Reg {
                 reg: other,
                 clean: false,
-            };
+            });
         }
         self.load_into(fixed, count);
         (self.read_lhs(lhs), fixed)
     }
 
-    fn shift_by(&mut self, op: Shift, size: Size, lhs: Popped, count: u64) {
+    fn shift_by(&mut self, op: Shift, size: Size, lhs: Operand, count: u64) {
         let count = match size {
             Size::S32 => count & 31,
             Size::S64 => count & 63,
@@ -138,27 +137,26 @@ impl<I: Isa> Pass<'_, I> {
     }
 
     /// The divisor in a register other than the fixed ones.
-    fn divisor(&mut self, fixed: [Reg; 2], rhs: Popped) -> Gpr {
-        match rhs.loc {
+    fn divisor(&mut self, fixed: [Reg; 2], rhs: Operand) -> Gpr {
+        match rhs.loc() {
             Loc::Reg { reg, .. } if fixed.contains(&reg) => {
                 let other = self.alloc(RegSet::INTS);
                 self.load_into(other, rhs);
                 other.gpr()
             }
-            Loc::Reg { .. } | Loc::Const(_) | Loc::Local { .. } | Loc::Home => self.read_gpr(rhs),
+            Loc::Reg { .. } | Loc::Const(_) | Loc::Local { .. } | Loc::Home(_) => {
+                self.read_gpr(rhs)
+            }
         }
     }
 
     /// Unsigned division by 2^k is a shift, its remainder a mask.
-    fn div_by_power(&mut self, op: Div, size: Size, lhs: Popped, divisor: u64) {
+    fn div_by_power(&mut self, op: Div, size: Size, lhs: Operand, divisor: u64) {
         if op == Div::DivU {
             let count = u64::from(divisor.trailing_zeros());
             return self.shift_by(Shift::ShrU, size, lhs, count);
         }
-        let mask = Popped {
-            loc: Loc::Const(divisor - 1),
-            ..lhs
-        };
+        let mask = lhs.at(Loc::Const(divisor - 1));
         let rhs = self.rhs(mask, ImmUse::Bin(IntBin::And), size);
         let lhs = self.read_lhs(lhs);
         let dst = self.dst(int(size), [Some(lhs), rhs_reg(rhs)]);
@@ -179,7 +177,7 @@ impl<I: Isa> Pass<'_, I> {
     #[inline(never)]
     pub(super) fn int_cmp(&mut self, mut cmp: IntCmp, size: Size) {
         let (mut rhs, mut lhs) = (self.pop(), self.pop());
-        if in_register_late(&lhs) && !in_register_late(&rhs) {
+        if lhs.is_late() && !rhs.is_late() {
             (lhs, rhs) = (rhs, lhs);
             cmp = cmp.swapped();
         }
@@ -324,7 +322,7 @@ impl<I: Isa> Pass<'_, I> {
     /// `select` on what the flags say.
     pub(super) fn select_on(&mut self, cond: Cond) {
         let (b, a) = (self.pop(), self.pop());
-        let ty = a.ty;
+        let ty = a.ty();
         let (b, a) = (self.read(b), self.read(a));
         let dst = self.dst(ty, [Some(a), Some(b)]);
         if class(ty) == RegSet::FLOATS {
@@ -340,9 +338,4 @@ impl<I: Isa> Pass<'_, I> {
         }
         self.finish(ty, dst);
     }
-}
-
-/// Whether an operand is better on the right of an instruction: a constant, or at home.
-fn in_register_late(operand: &Popped) -> bool {
-    matches!(operand.loc, Loc::Const(_) | Loc::Home)
 }

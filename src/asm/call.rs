@@ -4,9 +4,8 @@ use super::abi::{Place, Places};
 use super::compile::Pass;
 use super::frame::more;
 use super::isa::{Cell, Isa};
-use super::place::Popped;
 use super::regs::{Reg, RegSet};
-use super::stack::{Loc, Owner};
+use super::stack::{Loc, Operand, Owner};
 use crate::ir::op::Builtin;
 use crate::ir::types::{FuncIdx, FuncType, TableIdx, TypeIdx, ValType};
 
@@ -155,7 +154,7 @@ impl<I: Isa> Pass<'_, I> {
             let operand = self.pop();
             match self.register(place) {
                 Some(dst) => match self.in_register(operand) {
-                    Some(src) => self.st.moves.push((dst, src, operand.ty.width())),
+                    Some(src) => self.st.moves.push((dst, src, operand.ty().width())),
                     None => loads.push((dst, operand)),
                 },
                 None => {
@@ -175,14 +174,14 @@ impl<I: Isa> Pass<'_, I> {
     }
 
     /// The register that holds the operand already.
-    fn in_register(&self, operand: Popped) -> Option<Reg> {
-        match operand.loc {
+    fn in_register(&self, operand: Operand) -> Option<Reg> {
+        match operand.loc() {
             Loc::Reg { reg, .. } => Some(reg),
             Loc::Local { local, .. } => {
                 let state = &self.st.locals[local as usize];
                 state.pin.or(state.cache)
             }
-            Loc::Const(_) | Loc::Home => None,
+            Loc::Const(_) | Loc::Home(_) => None,
         }
     }
 
@@ -196,9 +195,9 @@ impl<I: Isa> Pass<'_, I> {
                 (Some(reg), _) => self.push_reg(ty, reg),
                 (None, Place::More(cell)) => {
                     self.isa.buf().reserve();
-                    let home = Cell::Slot(self.home(self.height()));
-                    self.isa.copy_cell(ty.width(), home, more(cell));
-                    self.push(ty, Loc::Home);
+                    let home = self.home(self.height());
+                    self.isa.copy_cell(ty.width(), Cell::Slot(home), more(cell));
+                    self.push(ty, Loc::Home(home));
                 }
                 (None, Place::Int(_) | Place::Float(_)) => {}
             }

@@ -38,7 +38,7 @@ pub(super) struct State {
     /// (dst, src, width); see `Pass::resolve_moves`.
     pub(super) moves: Vec<(Reg, Reg, Width)>,
     /// Work lists, empty between records.
-    pub(super) loads: Vec<(Reg, super::place::Popped)>,
+    pub(super) loads: Vec<(Reg, Operand)>,
     pub(super) places: Vec<super::abi::Place>,
     pub(super) targets: Vec<CodeLabel>,
 }

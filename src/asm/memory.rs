@@ -66,9 +66,9 @@ impl<I: Isa> Pass<'_, I> {
         if let Some(bits) = addr.constant() {
             return self.constant_address(bits + offset, bytes);
         }
-        let local = match addr.loc {
+        let local = match addr.loc() {
             Loc::Local { local, .. } => Some(local),
-            Loc::Const(_) | Loc::Reg { .. } | Loc::Home => None,
+            Loc::Const(_) | Loc::Reg { .. } | Loc::Home(_) => None,
         };
         let index = self.read_gpr(addr);
         if self.cx.options.poison {

@@ -112,18 +112,19 @@ impl<I: Isa> Pass<'_, I> {
     fn send_home(&mut self, depth: usize, keep_constant: bool) {
         self.isa.buf().reserve();
         let operand = self.st.operands[depth];
-        let home = Cell::Slot(self.home(depth));
-        let width = operand.ty.width();
-        match operand.loc {
-            Loc::Home | Loc::Reg { clean: true, .. } => {}
+        let disp = self.home(depth);
+        let home = Cell::Slot(disp);
+        let width = operand.ty().width();
+        match operand.loc() {
+            Loc::Home(_) | Loc::Reg { clean: true, .. } => {}
             Loc::Const(_) if keep_constant => {}
             Loc::Const(bits) => {
-                self.store_constant(operand.ty, home, bits);
-                self.st.operands[depth].loc = Loc::Home;
+                self.store_constant(operand.ty(), home, bits);
+                self.st.operands[depth] = operand.at(Loc::Home(disp));
             }
             Loc::Reg { reg, clean: false } => {
                 self.isa.store_cell(width, home, reg);
-                self.st.operands[depth].loc = Loc::Reg { reg, clean: true };
+                self.st.operands[depth] = operand.at(Loc::Reg { reg, clean: true });
             }
             Loc::Local { local, next } => {
                 let state = &mut self.st.locals[local as usize];
@@ -135,7 +136,7 @@ impl<I: Isa> Pass<'_, I> {
                         self.isa.copy_cell(width, home, src);
                     }
                 }
-                self.st.operands[depth].loc = Loc::Home;
+                self.st.operands[depth] = operand.at(Loc::Home(disp));
             }
         }
     }
@@ -159,25 +160,20 @@ impl<I: Isa> Pass<'_, I> {
             self.send_home(depth, false);
         }
         let operand = self.st.operands[first];
-        let reg = self.first_arg(operand.ty);
-        if matches!(operand.loc, Loc::Reg { reg: at, .. } if at == reg) {
+        let reg = self.first_arg(operand.ty());
+        if matches!(operand.loc(), Loc::Reg { reg: at, .. } if at == reg) {
             return;
         }
         self.evict(reg);
-        if let Loc::Local { local, next } = operand.loc {
+        if let Loc::Local { local, next } = operand.loc() {
             self.st.locals[local as usize].pending = next;
         }
-        let popped = super::place::Popped {
-            ty: operand.ty,
-            loc: operand.loc,
-            home: self.home(first),
-        };
-        self.load_into(reg, popped);
-        if let Loc::Reg { reg: old, .. } = operand.loc {
+        self.load_into(reg, operand);
+        if let Loc::Reg { reg: old, .. } = operand.loc() {
             self.st.regs.release(old);
         }
         self.st.regs.set_owner(reg, Owner::Operand(first as u32));
-        self.st.operands[first].loc = Loc::Reg { reg, clean: false };
+        self.st.operands[first] = operand.at(Loc::Reg { reg, clean: false });
         self.st.canonical = self.st.canonical.min(first);
     }
 
@@ -190,7 +186,7 @@ impl<I: Isa> Pass<'_, I> {
         }
         for arg in 1..count {
             self.isa.buf().reserve();
-            let width = self.st.operands[from + arg].ty.width();
+            let width = self.st.operands[from + arg].ty().width();
             let (dst, src) = (self.home(to + arg), self.home(from + arg));
             self.isa.copy_cell(width, Cell::Slot(dst), Cell::Slot(src));
         }
@@ -211,7 +207,8 @@ impl<I: Isa> Pass<'_, I> {
                 let reg = self.first_arg(ty);
                 self.push_reg(ty, reg);
             } else {
-                self.push(ty, Loc::Home);
+                let home = self.home(self.height());
+                self.push(ty, Loc::Home(home));
             }
         }
         self.st.canonical = label.height as usize;
@@ -226,8 +223,8 @@ impl<I: Isa> Pass<'_, I> {
         let from = self.st.canonical.min(self.height());
         self.st.operands[from..]
             .iter()
-            .all(|operand| match operand.loc {
-                Loc::Const(_) | Loc::Home | Loc::Reg { clean: true, .. } => true,
+            .all(|operand| match operand.loc() {
+                Loc::Const(_) | Loc::Home(_) | Loc::Reg { clean: true, .. } => true,
                 Loc::Local { .. } | Loc::Reg { .. } => false,
             })
     }
@@ -354,7 +351,7 @@ impl<I: Isa> Pass<'_, I> {
         let mut index = self.own(index);
         let arity = self.arity(&self.label_info(targets[0]));
         if arity > 0 {
-            let ty = self.st.operands[self.height() - arity].ty;
+            let ty = self.st.operands[self.height() - arity].ty();
             let first_arg = self.first_arg(ty);
             if index == first_arg {
                 let other = self.alloc(RegSet::INTS);

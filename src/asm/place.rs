@@ -7,23 +7,6 @@ use super::stack::{Loc, NONE, Operand, Owner, class};
 use crate::ir::op::Op;
 use crate::ir::types::{LocalIdx, Size, ValType, Width};
 
-/// An operand that was popped, with the home that it had.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Popped {
-    pub(super) ty: ValType,
-    pub(super) loc: Loc,
-    pub(super) home: i32,
-}
-
-impl Popped {
-    pub(super) fn constant(&self) -> Option<u64> {
-        match self.loc {
-            Loc::Const(bits) => Some(bits),
-            Loc::Local { .. } | Loc::Reg { .. } | Loc::Home => None,
-        }
-    }
-}
-
 impl<I: Isa> Pass<'_, I> {
     pub(super) fn height(&self) -> usize {
         self.st.operands.len()
@@ -35,7 +18,7 @@ impl<I: Isa> Pass<'_, I> {
     }
 
     pub(super) fn push(&mut self, ty: ValType, loc: Loc) {
-        self.st.operands.push(Operand { ty, loc });
+        self.st.operands.push(Operand::new(ty, loc));
     }
 
     /// Pushes a value that lies in a register of its own.
@@ -64,25 +47,20 @@ impl<I: Isa> Pass<'_, I> {
 
     /// Pops the top operand. Its register, if it has one, is held until the record ends.
     #[inline]
-    pub(super) fn pop(&mut self) -> Popped {
-        let Some(Operand { ty, loc }) = self.st.operands.pop() else {
+    pub(super) fn pop(&mut self) -> Operand {
+        let Some(operand) = self.st.operands.pop() else {
             unreachable!("lowering balanced the operand stack")
         };
-        let depth = self.height();
-        match loc {
-            Loc::Const(_) | Loc::Home => {}
+        match operand.loc() {
+            Loc::Const(_) | Loc::Home(_) => {}
             Loc::Local { local, next } => self.st.locals[local as usize].pending = next,
             Loc::Reg { reg, .. } => {
                 self.st.regs.release(reg);
                 self.st.regs.held.insert(reg);
             }
         }
-        self.st.canonical = self.st.canonical.min(depth);
-        Popped {
-            ty,
-            loc,
-            home: self.home(depth),
-        }
+        self.st.canonical = self.st.canonical.min(self.height());
+        operand
     }
 
     /// A free register of a class, spilling if need be. Held until the record ends.
@@ -134,11 +112,11 @@ impl<I: Isa> Pass<'_, I> {
                 let depth = depth as usize;
                 let home = self.home(depth);
                 let operand = self.st.operands[depth];
-                if operand.loc == (Loc::Reg { reg, clean: false }) {
+                if operand.loc() == (Loc::Reg { reg, clean: false }) {
                     self.isa
-                        .store_cell(operand.ty.width(), Cell::Slot(home), reg);
+                        .store_cell(operand.ty().width(), Cell::Slot(home), reg);
                 }
-                self.st.operands[depth].loc = Loc::Home;
+                self.st.operands[depth] = operand.at(Loc::Home(home));
             }
         }
         self.st.regs.release(reg);
@@ -152,12 +130,12 @@ impl<I: Isa> Pass<'_, I> {
 
     /// A register that holds the operand, to be read only.
     #[inline]
-    pub(super) fn read(&mut self, operand: Popped) -> Reg {
-        match operand.loc {
+    pub(super) fn read(&mut self, operand: Operand) -> Reg {
+        match operand.loc() {
             Loc::Reg { reg, .. } => reg,
             Loc::Local { local, .. } => self.read_local(local),
-            Loc::Const(_) | Loc::Home => {
-                let reg = self.alloc(class(operand.ty));
+            Loc::Const(_) | Loc::Home(_) => {
+                let reg = self.alloc(class(operand.ty()));
                 self.load_into(reg, operand);
                 reg
             }
@@ -165,12 +143,12 @@ impl<I: Isa> Pass<'_, I> {
     }
 
     #[inline]
-    pub(super) fn read_gpr(&mut self, operand: Popped) -> Gpr {
+    pub(super) fn read_gpr(&mut self, operand: Operand) -> Gpr {
         self.read(operand).gpr()
     }
 
     #[inline]
-    pub(super) fn read_fpr(&mut self, operand: Popped) -> Fpr {
+    pub(super) fn read_fpr(&mut self, operand: Operand) -> Fpr {
         self.read(operand).fpr()
     }
 
@@ -190,13 +168,13 @@ impl<I: Isa> Pass<'_, I> {
     }
 
     /// Puts the operand's value into `dst`, which nobody owns. Keeps the flags.
-    pub(super) fn load_into(&mut self, dst: Reg, operand: Popped) {
-        match operand.loc {
-            Loc::Const(bits) => self.constant(dst, operand.ty, bits),
-            Loc::Reg { reg, .. } => self.mov(dst, reg, operand.ty.width()),
-            Loc::Home => {
+    pub(super) fn load_into(&mut self, dst: Reg, operand: Operand) {
+        match operand.loc() {
+            Loc::Const(bits) => self.constant(dst, operand.ty(), bits),
+            Loc::Reg { reg, .. } => self.mov(dst, reg, operand.ty().width()),
+            Loc::Home(home) => {
                 self.isa
-                    .load_cell(operand.ty.width(), dst, Cell::Slot(operand.home));
+                    .load_cell(operand.ty().width(), dst, Cell::Slot(home));
             }
             Loc::Local { local, .. } => {
                 let state = self.st.locals[local as usize];
@@ -212,22 +190,22 @@ impl<I: Isa> Pass<'_, I> {
     }
 
     /// A register that holds the operand and that the record may overwrite.
-    pub(super) fn own(&mut self, operand: Popped) -> Reg {
-        if let Loc::Reg { reg, .. } = operand.loc
+    pub(super) fn own(&mut self, operand: Operand) -> Reg {
+        if let Loc::Reg { reg, .. } = operand.loc()
             && self.st.regs.is_temporary(reg)
         {
             return reg;
         }
-        let reg = self.alloc(class(operand.ty));
+        let reg = self.alloc(class(operand.ty()));
         self.load_into(reg, operand);
         reg
     }
 
     /// Left operand of an instruction that overwrites it on a two-address machine: a local that
     /// is in no register is loaded to where the result goes instead of being kept as a copy.
-    pub(super) fn read_lhs(&mut self, operand: Popped) -> Reg {
+    pub(super) fn read_lhs(&mut self, operand: Operand) -> Reg {
         if I::SLOT_OPERANDS
-            && let Loc::Local { local, .. } = operand.loc
+            && let Loc::Local { local, .. } = operand.loc()
         {
             let state = self.st.locals[local as usize];
             if state.pin.or(state.cache).is_none() {
@@ -239,8 +217,8 @@ impl<I: Isa> Pass<'_, I> {
 
     /// The operand as the right side of an integer instruction.
     #[inline]
-    pub(super) fn rhs(&mut self, operand: Popped, user: ImmUse, size: Size) -> Rhs {
-        match operand.loc {
+    pub(super) fn rhs(&mut self, operand: Operand, user: ImmUse, size: Size) -> Rhs {
+        match operand.loc() {
             Loc::Const(bits) => {
                 let imm = signed(bits, size);
                 if I::imm_fits(user, size, imm) {
@@ -249,7 +227,7 @@ impl<I: Isa> Pass<'_, I> {
                 Rhs::Reg(self.read_gpr(operand))
             }
             Loc::Reg { reg, .. } => Rhs::Reg(reg.gpr()),
-            Loc::Local { .. } | Loc::Home => match self.memory_operand(operand) {
+            Loc::Local { .. } | Loc::Home(_) => match self.memory_operand(operand) {
                 Some(disp) => Rhs::Slot(disp),
                 None => Rhs::Reg(self.read_gpr(operand)),
             },
@@ -257,7 +235,7 @@ impl<I: Isa> Pass<'_, I> {
     }
 
     /// The operand as the right side of a float instruction.
-    pub(super) fn float_rhs(&mut self, operand: Popped) -> FloatRhs {
+    pub(super) fn float_rhs(&mut self, operand: Operand) -> FloatRhs {
         match self.memory_operand(operand) {
             Some(disp) => FloatRhs::Slot(disp),
             None => FloatRhs::Reg(self.read_fpr(operand)),
@@ -266,12 +244,12 @@ impl<I: Isa> Pass<'_, I> {
 
     /// The frame cell that an instruction can read the operand from, if it lies in no register
     /// and the machine has such instructions.
-    fn memory_operand(&self, operand: Popped) -> Option<i32> {
+    fn memory_operand(&self, operand: Operand) -> Option<i32> {
         if !I::SLOT_OPERANDS {
             return None;
         }
-        match operand.loc {
-            Loc::Home => Some(operand.home),
+        match operand.loc() {
+            Loc::Home(disp) => Some(disp),
             Loc::Local { local, .. } => {
                 let state = &self.st.locals[local as usize];
                 if state.pin.or(state.cache).is_some() {
@@ -335,27 +313,29 @@ impl<I: Isa> Pass<'_, I> {
         while at != NONE {
             self.isa.buf().reserve();
             let depth = at as usize;
-            let Loc::Local { next, .. } = self.st.operands[depth].loc else {
+            let Loc::Local { next, .. } = self.st.operands[depth].loc() else {
                 unreachable!("the list holds pending reads only")
             };
             at = next;
-            let home = Cell::Slot(self.home(depth));
+            let home = self.home(depth);
             let free = self.st.regs.free(class(state.ty)).first();
-            self.st.operands[depth].loc = match (state.pin.or(state.cache), free) {
+            let loc = match (state.pin.or(state.cache), free) {
                 (Some(src), Some(reg)) => {
                     self.mov(reg, src, width);
                     self.st.regs.set_owner(reg, Owner::Operand(depth as u32));
                     Loc::Reg { reg, clean: false }
                 }
                 (Some(src), None) => {
-                    self.isa.store_cell(width, home, src);
-                    Loc::Home
+                    self.isa.store_cell(width, Cell::Slot(home), src);
+                    Loc::Home(home)
                 }
                 (None, _) => {
-                    self.isa.copy_cell(width, home, Cell::Slot(state.home));
-                    Loc::Home
+                    self.isa
+                        .copy_cell(width, Cell::Slot(home), Cell::Slot(state.home));
+                    Loc::Home(home)
                 }
             };
+            self.st.operands[depth] = Operand::new(state.ty, loc);
         }
     }
 
@@ -363,7 +343,7 @@ impl<I: Isa> Pass<'_, I> {
     #[inline(never)]
     pub(super) fn set_local(&mut self, local: LocalIdx) {
         let value = self.pop();
-        if matches!(value.loc, Loc::Local { local: same, .. } if same == local.0) {
+        if matches!(value.loc(), Loc::Local { local: same, .. } if same == local.0) {
             return;
         }
         self.before_set(local);
@@ -399,12 +379,12 @@ impl<I: Isa> Pass<'_, I> {
     }
 
     /// Stores the operand's value to a cell that is not its own home. Keeps the flags.
-    pub(super) fn store_operand(&mut self, cell: Cell, operand: Popped) {
-        let width = operand.ty.width();
-        match operand.loc {
-            Loc::Const(bits) => self.store_constant(operand.ty, cell, bits),
+    pub(super) fn store_operand(&mut self, cell: Cell, operand: Operand) {
+        let width = operand.ty().width();
+        match operand.loc() {
+            Loc::Const(bits) => self.store_constant(operand.ty(), cell, bits),
             Loc::Reg { reg, .. } => self.isa.store_cell(width, cell, reg),
-            Loc::Home => self.isa.copy_cell(width, cell, Cell::Slot(operand.home)),
+            Loc::Home(home) => self.isa.copy_cell(width, cell, Cell::Slot(home)),
             Loc::Local { local, .. } => {
                 let state = self.st.locals[local as usize];
                 match state.pin.or(state.cache) {

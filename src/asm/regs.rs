@@ -35,6 +35,12 @@ impl Reg {
         Self(reg.0 + FIRST_FPR)
     }
 
+    /// The register with this [`Self::index`].
+    #[inline]
+    pub(crate) fn from_index(index: usize) -> Self {
+        Self(index as u8 & 63)
+    }
+
     pub(crate) const fn is_float(self) -> bool {
         self.0 >= FIRST_FPR
     }

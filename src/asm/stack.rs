@@ -16,15 +16,100 @@ pub(crate) enum Loc {
     Local { local: u32, next: u32 },
     /// A register of its own. `clean`: its home holds the value as well.
     Reg { reg: Reg, clean: bool },
-    /// Its home cell.
-    Home,
+    /// Its home cell, at this displacement from `sp`.
+    Home(i32),
 }
 
-/// An operand on the stack, or one just popped.
+/// An operand, on the stack or just popped: a type and a [`Loc`].
+///
+/// Two words, packed by hand: they travel in registers, and are read from memory as they were
+/// written. An enum would be written in parts and read whole, which stalls until the parts have
+/// left the store buffer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Operand {
-    pub(crate) ty: ValType,
-    pub(crate) loc: Loc,
+    /// Kind of place, type, register and whether that is clean: a byte each.
+    tag: u64,
+    bits: u64,
+}
+
+const CONST: u8 = 0;
+const LOCAL: u8 = 1;
+const REG: u8 = 2;
+const HOME: u8 = 3;
+
+/// By number, as in `Operand::tag`.
+const TYPES: [ValType; 8] = [
+    ValType::I32,
+    ValType::I64,
+    ValType::F32,
+    ValType::F64,
+    ValType::V128,
+    ValType::FuncRef,
+    ValType::ExternRef,
+    ValType::ExternRef,
+];
+
+impl Operand {
+    #[inline]
+    pub(crate) fn new(ty: ValType, loc: Loc) -> Self {
+        let ty = u64::from(ty as u8) << 8;
+        match loc {
+            Loc::Const(bits) => Self {
+                tag: u64::from(CONST) | ty,
+                bits,
+            },
+            Loc::Local { local, next } => Self {
+                tag: u64::from(LOCAL) | ty,
+                bits: u64::from(local) | u64::from(next) << 32,
+            },
+            Loc::Reg { reg, clean } => Self {
+                tag: u64::from(REG) | ty | (reg.index() as u64) << 16 | u64::from(clean) << 24,
+                bits: 0,
+            },
+            Loc::Home(disp) => Self {
+                tag: u64::from(HOME) | ty,
+                bits: disp as u64,
+            },
+        }
+    }
+
+    #[inline]
+    pub(crate) fn ty(self) -> ValType {
+        TYPES[(self.tag >> 8 & 7) as usize]
+    }
+
+    #[inline]
+    pub(crate) fn loc(self) -> Loc {
+        match self.tag as u8 {
+            CONST => Loc::Const(self.bits),
+            LOCAL => Loc::Local {
+                local: self.bits as u32,
+                next: (self.bits >> 32) as u32,
+            },
+            REG => Loc::Reg {
+                reg: Reg::from_index((self.tag >> 16 & 63) as usize),
+                clean: self.tag >> 24 & 1 != 0,
+            },
+            _ => Loc::Home(self.bits as i32),
+        }
+    }
+
+    /// The same value, elsewhere.
+    #[inline]
+    pub(crate) fn at(self, loc: Loc) -> Self {
+        Self::new(self.ty(), loc)
+    }
+
+    #[inline]
+    pub(crate) fn constant(self) -> Option<u64> {
+        (self.tag as u8 == CONST).then_some(self.bits)
+    }
+
+    /// Whether it is better on the right of an instruction: a constant, or at home.
+    #[inline]
+    pub(crate) fn is_late(self) -> bool {
+        matches!(self.tag as u8, CONST | HOME)
+    }
 }
 
 /// A local while its function is emitted.

@@ -4,6 +4,7 @@ use std::fmt;
 
 /// A value type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
 pub enum ValType {
     /// 32-bit integer.
     I32,
