@@ -3,11 +3,15 @@
 mod disasm;
 mod encoding;
 #[cfg(all(target_arch = "x86_64", unix))]
+mod entry;
+#[cfg(all(target_arch = "x86_64", unix))]
 mod machine;
 #[cfg(all(target_arch = "x86_64", unix))]
 mod run_float;
 #[cfg(all(target_arch = "x86_64", unix))]
 mod run_int;
+#[cfg(all(target_arch = "x86_64", unix))]
+mod world;
 
 use super::{Amd64, Features};
 use crate::asm::abi::MemoryMode;

@@ -3,7 +3,7 @@
 use super::machine::{Program, State};
 use super::{Amd64, feature_sets};
 use crate::asm::abi::{MemoryMode, TrapCode};
-use crate::asm::isa::{Cell, FloatRhs, Isa, TruncOp};
+use crate::asm::isa::{Cell, FloatRhs, TruncOp};
 use crate::asm::regs::{Fpr, Gpr};
 use crate::ir::op::{FloatBin, FloatUn};
 use crate::ir::types::{Size, Width};
