@@ -15,6 +15,8 @@ mod float;
 mod int;
 mod memory;
 mod regs;
+#[cfg(test)]
+mod tests;
 
 use crate::asm::abi::{MemoryMode, TrapCode};
 use crate::asm::code::{CodeBuf, CodeLabel};
