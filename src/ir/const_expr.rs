@@ -9,6 +9,10 @@ use super::types::{FuncIdx, GlobalIdx, ValType};
 use crate::error::Error;
 
 /// Decodes a validated expression. What remains as [`ConstExpr::Ops`] needs an imported global.
+#[allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "the list of all operators is open"
+)]
 pub(super) fn const_expr(
     info: &ModuleInfo,
     expr: &wasmparser::ConstExpr<'_>,
@@ -62,7 +66,9 @@ pub(super) fn null_type(offset: u64, ty: HeapType) -> Result<ValType, Error> {
             shared: false,
             ty: AbstractHeapType::Extern,
         } => Ok(ValType::ExternRef),
-        _ => Err(unsupported(offset, "this reference type")),
+        HeapType::Abstract { .. } | HeapType::Concrete(_) | HeapType::Exact(_) => {
+            Err(unsupported(offset, "this reference type"))
+        }
     }
 }
 

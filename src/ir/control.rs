@@ -10,13 +10,13 @@ use super::types::{FuncIdx, LabelIdx, TableIdx, TypeIdx, ValType};
 
 /// A block that is open, and began in live code.
 pub(super) struct Frame {
-    block: Block,
+    opener: Opener,
     /// Where branches to it go: its end, or the start of a loop.
     label: LabelIdx,
 }
 
 #[derive(Clone, Copy)]
-enum Block {
+enum Opener {
     Function,
     Block,
     Loop,
@@ -41,7 +41,7 @@ enum Block {
 impl Frame {
     pub(super) fn function(label: LabelIdx) -> Self {
         Self {
-            block: Block::Function,
+            opener: Opener::Function,
             label,
         }
     }
@@ -146,14 +146,14 @@ impl Recorder<'_> {
             return;
         }
         let signature = self.signature(ty);
-        self.open_block(Block::Block, &signature);
+        self.open_block(Opener::Block, &signature);
     }
 
     /// Opens a block whose label is its end.
-    fn open_block(&mut self, block: Block, signature: &Signature) {
+    fn open_block(&mut self, opener: Opener, signature: &Signature) {
         let height = self.height - signature.params;
         let label = self.new_label(height, signature.result_args);
-        self.frames.push(Frame { block, label });
+        self.frames.push(Frame { opener, label });
         self.record(Op::Block(label));
     }
 
@@ -165,7 +165,7 @@ impl Recorder<'_> {
         let height = self.height - signature.params;
         let label = self.new_label(height, signature.param_args);
         self.frames.push(Frame {
-            block: Block::Loop,
+            opener: Opener::Loop,
             label,
         });
         self.record(Op::Loop(label));
@@ -179,9 +179,9 @@ impl Recorder<'_> {
         self.height -= 1;
         let signature = self.signature(ty);
         match self.take_condition() {
-            Some(true) => self.open_block(Block::IfTrue, &signature),
+            Some(true) => self.open_block(Opener::IfTrue, &signature),
             Some(false) => {
-                self.open_block(Block::IfFalse, &signature);
+                self.open_block(Opener::IfFalse, &signature);
                 self.dead = 1;
             }
             None => {
@@ -190,7 +190,7 @@ impl Recorder<'_> {
                 let or_else = self.new_label(height, signature.param_args);
                 *self.preds(or_else) += 1;
                 self.frames.push(Frame {
-                    block: Block::If {
+                    opener: Opener::If {
                         or_else,
                         record: self.out.ops.len() as u32,
                     },
@@ -210,9 +210,9 @@ impl Recorder<'_> {
             unreachable!("the validator has seen the `if`");
         };
         let end = frame.label;
-        match frame.block {
-            Block::If { or_else, .. } => {
-                frame.block = Block::Else;
+        match frame.opener {
+            Opener::If { or_else, .. } => {
+                frame.opener = Opener::Else;
                 if live {
                     *self.preds(end) += 1;
                     self.record(Op::Br(end));
@@ -220,15 +220,19 @@ impl Recorder<'_> {
                 self.record(Op::Label(or_else));
                 self.dead = 0;
             }
-            Block::IfTrue => {
-                frame.block = Block::ElseDead { live };
+            Opener::IfTrue => {
+                frame.opener = Opener::ElseDead { live };
                 self.dead = 1;
             }
-            Block::IfFalse => {
-                frame.block = Block::Else;
+            Opener::IfFalse => {
+                frame.opener = Opener::Else;
                 self.dead = 0;
             }
-            Block::Function | Block::Block | Block::Loop | Block::Else | Block::ElseDead { .. } => {
+            Opener::Function
+            | Opener::Block
+            | Opener::Loop
+            | Opener::Else
+            | Opener::ElseDead { .. } => {
                 unreachable!("the validator has seen the `if`")
             }
         }
@@ -242,28 +246,28 @@ impl Recorder<'_> {
         let Some(frame) = self.frames.pop() else {
             unreachable!("the validator has seen the block's start");
         };
-        match frame.block {
-            Block::Function | Block::Block | Block::IfTrue | Block::Else => {}
-            Block::Loop => {
+        match frame.opener {
+            Opener::Function | Opener::Block | Opener::IfTrue | Opener::Else => {}
+            Opener::Loop => {
                 // Nothing branches to its end.
                 self.set_depth(self.depth - 1);
                 return;
             }
-            Block::If { or_else, record } => {
+            Opener::If { or_else, record } => {
                 // No `else`: a false condition goes straight to the end.
                 let end = frame.label;
                 self.out.ops[record as usize] = Op::If { end, or_else: end };
                 *self.preds(or_else) = 0;
                 *self.preds(end) += 1;
             }
-            Block::IfFalse | Block::ElseDead { live: true } => self.dead = 0,
-            Block::ElseDead { live: false } => {}
+            Opener::IfFalse | Opener::ElseDead { live: true } => self.dead = 0,
+            Opener::ElseDead { live: false } => {}
         }
         if *self.preds(frame.label) > 0 {
             self.record(Op::Label(frame.label));
             self.dead = 0;
         }
-        if self.live() && matches!(frame.block, Block::Function) {
+        if self.live() && matches!(frame.opener, Opener::Function) {
             self.record(Op::Return);
         }
     }
@@ -275,7 +279,7 @@ impl Recorder<'_> {
     }
 
     fn branch(&mut self, depth: u32) {
-        if matches!(self.frame_at(depth).block, Block::Function) {
+        if matches!(self.frame_at(depth).opener, Opener::Function) {
             self.record(Op::Return);
         } else {
             let label = self.target(depth);

@@ -80,6 +80,10 @@ struct Decoder<'a> {
 
 impl Decoder<'_> {
     /// Validates one payload, then takes over what it says.
+    #[allow(
+        clippy::wildcard_enum_match_arm,
+        reason = "the list of payloads is open"
+    )]
     fn payload(&mut self, payload: Payload<'_>) -> Result<(), Error> {
         let (validator, info) = (&mut self.validator, &mut self.info);
         if let Payload::Version {

@@ -17,6 +17,7 @@ pub(crate) struct Func {
     pub(crate) labels: Vec<Label>,
     /// Targets of all `br_table`s.
     pub(crate) targets: Vec<LabelIdx>,
+    /// Parameters first. A function that declares very many has only those that it uses.
     pub(crate) locals: Vec<Local>,
     /// How many of the locals are parameters.
     pub(crate) params: u32,
@@ -47,6 +48,8 @@ pub(crate) struct Local {
     /// Whether the function must set it to zero: not a parameter, and not written before
     /// it can be read.
     pub(crate) zeroed: bool,
+    /// Its index in the module's code.
+    pub(crate) index: u32,
 }
 
 /// Where branches go.

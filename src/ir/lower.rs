@@ -10,12 +10,12 @@ use wasmparser::{
 
 use super::control::Frame;
 use super::decode::{Body, invalid, pos};
-use super::func::{Func, Label, LabelArgs, Local};
+use super::func::{Func, Label, LabelArgs};
+use super::locals::LocalMap;
 use super::module::ModuleInfo;
 use super::op::Op;
 use super::operators::{Window, visit_usual};
-use super::sections::val_type;
-use super::types::{LabelIdx, TypeIdx, ValType};
+use super::types::{LabelIdx, TypeIdx};
 use crate::error::Error;
 
 /// Greatest number of operands on the stack of a function. Bounds the frame, and what a body of a
@@ -27,6 +27,7 @@ const MAX_OPERANDS: u32 = 1_000_000;
 pub(crate) struct Lowering {
     allocs: FuncValidatorAllocations,
     frames: Vec<Frame>,
+    locals: LocalMap,
 }
 
 impl Lowering {
@@ -54,13 +55,15 @@ impl Lowering {
         let mut validator = body
             .validator
             .into_validator(std::mem::take(&mut self.allocs));
-        define_locals(module, &mut reader, &mut validator, out)?;
+        let params = module.types[out.ty as usize].params();
+        self.locals
+            .define(params, &mut reader, &mut validator, out)?;
         // One record per byte, and a return: the loop below never grows the buffers.
         out.ops.reserve(reader.bytes_remaining() + 2);
         out.pos.reserve(reader.bytes_remaining() + 2);
 
         let mut at = reader.current_position();
-        let mut recorder = Recorder::new(module, &mut self.frames, out);
+        let mut recorder = Recorder::new(module, &mut self.frames, &mut self.locals, out);
         while at < code.len() {
             let offset = start + at as u64;
             recorder.pos = pos(offset);
@@ -110,40 +113,6 @@ where
     (reader.current_position(), visited)
 }
 
-/// Reads the declarations of locals into the validator and into `out`, after the parameters.
-fn define_locals(
-    module: &ModuleInfo,
-    reader: &mut BinaryReader<'_>,
-    validator: &mut wasmparser::FuncValidator<wasmparser::ValidatorResources>,
-    out: &mut Func,
-) -> Result<(), Error> {
-    let params = module.types[out.ty as usize].params();
-    out.params = params.len() as u32;
-    out.locals.extend(params.iter().map(|ty| Local {
-        ty: *ty,
-        weight: 0,
-        zeroed: false,
-    }));
-    for _ in 0..reader.read_var_u32().map_err(invalid)? {
-        let offset = reader.original_position();
-        let count: u32 = reader.read().map_err(invalid)?;
-        let ty = reader.read().map_err(invalid)?;
-        // Checks that the type is valid and the sum of the counts is reasonable.
-        validator
-            .define_locals(offset, count, ty)
-            .map_err(invalid)?;
-        let local = Local {
-            ty: val_type(offset, ty)?,
-            weight: 0,
-            zeroed: false,
-        };
-        out.locals
-            .extend(std::iter::repeat_n(local, count as usize));
-    }
-    out.v128 = out.locals.iter().any(|local| local.ty == ValType::V128);
-    Ok(())
-}
-
 impl Func {
     fn clear(&mut self) {
         let Self {
@@ -177,6 +146,7 @@ pub(super) struct Recorder<'m> {
     pub(super) out: &'m mut Func,
     /// Blocks around the current operator, without those that began in dead code.
     pub(super) frames: &'m mut Vec<Frame>,
+    pub(super) locals: &'m mut LocalMap,
     /// 0 in live code; in dead code 1 + the number of open blocks that began there.
     pub(super) dead: u32,
     /// Operands on the stack before the current operator, as the validator counts them.
@@ -193,7 +163,12 @@ pub(super) struct Recorder<'m> {
 }
 
 impl<'m> Recorder<'m> {
-    fn new(module: &'m ModuleInfo, frames: &'m mut Vec<Frame>, out: &'m mut Func) -> Self {
+    fn new(
+        module: &'m ModuleInfo,
+        frames: &'m mut Vec<Frame>,
+        locals: &'m mut LocalMap,
+        out: &'m mut Func,
+    ) -> Self {
         let ty = TypeIdx(out.ty);
         let results = module.types[ty.index()].results();
         out.labels.push(Label {
@@ -207,6 +182,7 @@ impl<'m> Recorder<'m> {
             module,
             out,
             frames,
+            locals,
             dead: 0,
             height: 0,
             pos: 0,

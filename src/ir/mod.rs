@@ -1,13 +1,17 @@
 //! What a module means: decoding, validation and lowering in one pass. No machine, no unsafe.
 
+#![deny(clippy::wildcard_enum_match_arm)]
+
 mod const_expr;
 mod control;
 pub(crate) mod decode;
+pub(crate) mod display;
 pub(crate) mod func;
+mod locals;
 pub(crate) mod lower;
 mod memory;
 pub(crate) mod module;
-mod names;
+pub(crate) mod names;
 pub(crate) mod op;
 mod operators;
 mod sections;

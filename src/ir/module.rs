@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::func::LabelArgs;
+use super::names::FuncNames;
 use super::types::{
     ElemIdx, FuncIdx, FuncType, GlobalIdx, Limits, MemIdx, TableIdx, TypeIdx, ValType,
 };
@@ -32,8 +33,7 @@ pub(crate) struct ModuleInfo {
     pub(crate) datas: Vec<Data>,
     /// Byte range of each defined function's body, in the order of definition.
     pub(crate) bodies: Vec<Range<u32>>,
-    /// Function names from the name section, sorted by index.
-    pub(crate) func_names: Vec<(u32, Box<str>)>,
+    pub(crate) func_names: FuncNames,
     pub(crate) custom_sections: Vec<(Box<str>, Range<usize>)>,
 }
 
@@ -64,11 +64,7 @@ impl ModuleInfo {
 
     /// Name from the name section.
     pub(crate) fn func_name(&self, func: FuncIdx) -> Option<&str> {
-        let at = self
-            .func_names
-            .binary_search_by_key(&func.0, |(index, _)| *index)
-            .ok()?;
-        Some(&self.func_names[at].1)
+        self.func_names.get(func.0)
     }
 }
 

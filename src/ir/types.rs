@@ -107,7 +107,7 @@ index_spaces! {
     ElemIdx
     /// Index of a data segment.
     DataIdx
-    /// Index of a local of one function: parameters first.
+    /// Index of a local in those of a lowered function: parameters first.
     LocalIdx
     /// Index of a label of one lowered function; 0 is the function's end.
     LabelIdx

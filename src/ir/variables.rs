@@ -64,20 +64,27 @@ impl Recorder<'_> {
 
     /// Counts a use. A read of what has not been set makes the function zero it.
     #[inline]
-    fn use_local(&mut self, index: u32, reads: bool) {
-        let weight = self.weight;
-        let local = &mut self.out.locals[index as usize];
+    fn use_local(&mut self, index: u32, reads: bool) -> LocalIdx {
+        let found = self.locals.find(index, self.out);
+        let local = &mut self.out.locals[found.index()];
         if local.weight == 0 && (reads || !self.entry) && index >= self.out.params {
             local.zeroed = true;
         }
-        local.weight = local.weight.saturating_add(weight);
+        local.weight = local.weight.saturating_add(self.weight);
+        found
+    }
+
+    /// Whether the operand on top was just read from `local`.
+    #[inline]
+    fn just_read(&self, local: LocalIdx) -> bool {
+        matches!(self.out.ops.last(), Some(Op::LocalGet(last)) if *last == local)
     }
 
     #[inline]
     pub(super) fn visit_local_get(&mut self, index: u32) {
         if self.live() {
-            self.use_local(index, true);
-            self.record(Op::LocalGet(LocalIdx(index)));
+            let local = self.use_local(index, true);
+            self.record(Op::LocalGet(local));
         }
     }
 
@@ -86,9 +93,8 @@ impl Recorder<'_> {
         if !self.live() {
             return;
         }
-        self.use_local(index, false);
-        let local = LocalIdx(index);
-        if self.out.ops.last() == Some(&Op::LocalGet(local)) {
+        let local = self.use_local(index, false);
+        if self.just_read(local) {
             self.unrecord(1);
         } else {
             self.record(Op::LocalSet(local));
@@ -100,9 +106,8 @@ impl Recorder<'_> {
         if !self.live() {
             return;
         }
-        self.use_local(index, false);
-        let local = LocalIdx(index);
-        if self.out.ops.last() != Some(&Op::LocalGet(local)) {
+        let local = self.use_local(index, false);
+        if !self.just_read(local) {
             self.record(Op::LocalTee(local));
         }
     }

@@ -1,0 +1,126 @@
+//! Which locals a function has.
+//!
+//! Five bytes declare 50,000 locals. A function with so many keeps only those it uses, so that
+//! lowering and all that follows stay linear in its bytes.
+
+use wasmparser::{BinaryReader, FuncValidator, ValidatorResources};
+
+use super::decode::invalid;
+use super::func::{Func, Local};
+use super::sections::val_type;
+use super::types::{LocalIdx, ValType};
+use crate::error::Error;
+
+/// Up to so many locals, [`Func::locals`] has all of them, in their order.
+const MANY: u32 = 512;
+
+/// Finds a local in [`Func::locals`].
+#[derive(Default)]
+pub(super) struct LocalMap {
+    /// Whether [`Func::locals`] has those that the function uses only.
+    sparse: bool,
+    /// Ascending: index after the last of a group, and the group's type.
+    groups: Vec<(u32, ValType)>,
+    slots: Vec<Slot>,
+    /// Number of the current function; slots of earlier ones are void.
+    epoch: u32,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Slot {
+    epoch: u32,
+    local: u32,
+}
+
+impl LocalMap {
+    /// Reads the declarations of locals into the validator and, after the parameters, into `out`.
+    pub(super) fn define(
+        &mut self,
+        params: &[ValType],
+        reader: &mut BinaryReader<'_>,
+        validator: &mut FuncValidator<ValidatorResources>,
+        out: &mut Func,
+    ) -> Result<(), Error> {
+        // Wasm allows a thousand parameters.
+        out.params = params.len() as u32;
+        for (index, ty) in (0..).zip(params) {
+            out.locals.push(Local::new(index, *ty));
+        }
+        self.groups.clear();
+        let mut end = out.params;
+        for _ in 0..reader.read_var_u32().map_err(invalid)? {
+            let offset = reader.original_position();
+            let count: u32 = reader.read().map_err(invalid)?;
+            let ty = reader.read().map_err(invalid)?;
+            // Checks the type, and that the sum of the counts is at most 50,000.
+            validator
+                .define_locals(offset, count, ty)
+                .map_err(invalid)?;
+            end += count;
+            self.groups.push((end, val_type(offset, ty)?));
+        }
+        let types = self.groups.iter().map(|(_, ty)| ty);
+        out.v128 = types.chain(params).any(|ty| *ty == ValType::V128);
+        self.sparse = end > MANY;
+        if self.sparse {
+            self.start(out.params, end);
+        } else {
+            for &(end, ty) in &self.groups {
+                let group = out.locals.len() as u32..end;
+                out.locals.extend(group.map(|index| Local::new(index, ty)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Forgets the last function; of this one, the parameters are known.
+    fn start(&mut self, params: u32, end: u32) {
+        self.epoch = self.epoch.wrapping_add(1);
+        if self.epoch == 0 {
+            self.slots.clear();
+            self.epoch = 1;
+        }
+        let len = self.slots.len().max(end as usize);
+        self.slots.resize(len, Slot::default());
+        for local in 0..params {
+            self.slots[local as usize] = Slot {
+                epoch: self.epoch,
+                local,
+            };
+        }
+    }
+
+    /// The local with an index that the validator has approved.
+    #[inline]
+    pub(super) fn find(&mut self, index: u32, out: &mut Func) -> LocalIdx {
+        if self.sparse {
+            self.find_sparse(index, out)
+        } else {
+            LocalIdx(index)
+        }
+    }
+
+    fn find_sparse(&mut self, index: u32, out: &mut Func) -> LocalIdx {
+        let slot = &mut self.slots[index as usize];
+        if slot.epoch != self.epoch {
+            *slot = Slot {
+                epoch: self.epoch,
+                local: out.locals.len() as u32,
+            };
+            let group = self.groups.partition_point(|(end, _)| *end <= index);
+            out.locals.push(Local::new(index, self.groups[group].1));
+        }
+        LocalIdx(slot.local)
+    }
+}
+
+impl Local {
+    fn new(index: u32, ty: ValType) -> Self {
+        Self {
+            ty,
+            weight: 0,
+            zeroed: false,
+            index,
+        }
+    }
+}
