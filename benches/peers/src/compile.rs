@@ -1,0 +1,262 @@
+//! How fast bytes become code, how much code, and with how much memory.
+
+use crate::modules::{self, Module};
+use crate::peer::{Bench, Peer};
+use crate::table::{Table, number, optional};
+use crate::{Options, clock, peers};
+use anyhow::{Context, Result, ensure};
+use std::process::Command;
+
+/// The hidden subcommand that a child process runs to measure the peak of one compilation.
+pub const PEAK: &str = "peak-of";
+
+/// The floor: a validator alone.
+const VALIDATE: &str = "validate";
+
+/// Above this size of the code section the slow compilers sit out, unless asked.
+const SLOW_LIMIT: usize = 2_000_000;
+
+/// What one runtime did with one module.
+struct Figure {
+    seconds: f64,
+    code_bytes: Option<usize>,
+    peak_kb: Option<f64>,
+}
+
+struct Line<'a> {
+    module: &'a Module,
+    validate: f64,
+    figures: Vec<Option<Figure>>,
+}
+
+pub fn measure(options: &Options) -> Result<Table> {
+    let peers = peers::all(Bench::Compile, options)?;
+    let mut modules = modules::real()?;
+    modules.retain(|module| options.wants(&module.name));
+    ensure!(!modules.is_empty(), "no modules: run benches/fetch-modules");
+    let mut lines = Vec::new();
+    for module in &modules {
+        eprintln!(
+            "compile {} ({} kB of code)",
+            module.name,
+            module.code / 1000
+        );
+        lines.push(line(module, &peers, options));
+    }
+    if !options.markdown {
+        details(&peers, &lines);
+    }
+    Ok(summary(&peers, &lines))
+}
+
+fn line<'a>(module: &'a Module, peers: &[Box<dyn Peer>], options: &Options) -> Line<'a> {
+    let rounds = options.rounds.unwrap_or(5);
+    let batch = (400_000 / module.code.max(1)).clamp(1, 100);
+    let mut validate = Vec::new();
+    let mut times = vec![Vec::new(); peers.len()];
+    let mut figures: Vec<Option<Figure>> = peers
+        .iter()
+        .map(|peer| first(peer.as_ref(), module, options))
+        .collect();
+    for _ in 0..rounds {
+        validate.push(clock::seconds_each(batch, true, || {
+            modules::validate(&module.wasm)
+        }));
+        for ((peer, figure), times) in peers.iter().zip(&figures).zip(&mut times) {
+            let Some(figure) = figure else { continue };
+            // What takes seconds is not noisy: the first time stands.
+            if figure.seconds < 2.0 {
+                let batch = ((0.004 / figure.seconds) as usize).clamp(1, batch);
+                times.push(clock::seconds_each(batch, true, || {
+                    peer.compile(&module.wasm)
+                }));
+            }
+        }
+    }
+    for (figure, times) in figures.iter_mut().zip(times) {
+        if let (Some(figure), false) = (figure, times.is_empty()) {
+            figure.seconds = clock::median(times);
+        }
+    }
+    Line {
+        module,
+        validate: clock::median(validate),
+        figures,
+    }
+}
+
+/// The first compilation, which also tells whether the runtime takes the module at all.
+fn first(peer: &dyn Peer, module: &Module, options: &Options) -> Option<Figure> {
+    if peer.slow() && module.code > SLOW_LIMIT && !options.slow {
+        return None;
+    }
+    let start = clock::now();
+    let compiled = peer.compile(&module.wasm);
+    let seconds = (clock::now() - start).as_secs_f64();
+    match compiled {
+        Ok(compiled) => Some(Figure {
+            seconds,
+            code_bytes: compiled.code_bytes(),
+            peak_kb: peak(peer.name(), module),
+        }),
+        Err(error) => {
+            eprintln!("  {}: {error:#}", peer.name());
+            None
+        }
+    }
+}
+
+fn head(peers: &[Box<dyn Peer>], first: &[&str]) -> Vec<String> {
+    first
+        .iter()
+        .map(|&head| head.to_owned())
+        .chain(peers.iter().map(|peer| peer.name().to_owned()))
+        .collect()
+}
+
+fn details(peers: &[Box<dyn Peer>], lines: &[Line]) {
+    let mut time = Table::new(
+        "Compile time ÷ validation of the same bytes (CPU time, one thread)",
+        head(
+            peers,
+            &["module", "language", "code kB", "validate ms", "MB/s"],
+        ),
+    );
+    let mut size = Table::new(
+        "Machine code ÷ code section",
+        head(peers, &["module", "code kB"]),
+    );
+    let mut memory = Table::new(
+        "Peak memory of a compilation, MB",
+        head(peers, &["module", "module MB"]),
+    );
+    for line in lines {
+        let Module {
+            name,
+            language,
+            code,
+            wasm,
+            ..
+        } = line.module;
+        let kb = number(*code as f64 / 1e3);
+        let cells = |of: &dyn Fn(&Figure) -> Option<f64>| {
+            line.figures
+                .iter()
+                .map(|f| optional(f.as_ref().and_then(of)))
+                .collect::<Vec<_>>()
+        };
+        let mut row = vec![
+            name.clone(),
+            language.clone(),
+            kb.clone(),
+            number(line.validate * 1e3),
+            number(*code as f64 / line.validate / 1e6),
+        ];
+        row.extend(cells(&|figure| Some(figure.seconds / line.validate)));
+        time.row(row);
+        size.row([name.clone(), kb].into_iter().chain(cells(&|figure| {
+            Some(figure.code_bytes? as f64 / *code as f64)
+        })));
+        let mb = number(wasm.len() as f64 / 1e6);
+        memory.row(
+            [name.clone(), mb]
+                .into_iter()
+                .chain(cells(&|figure| Some(figure.peak_kb? / 1e3))),
+        );
+    }
+    time.print(false);
+    size.print(false);
+    memory.print(false);
+}
+
+/// Geometric means. A runtime that sat out some modules says over how many its mean is.
+fn summary(peers: &[Box<dyn Peer>], lines: &[Line]) -> Table {
+    let mut table = Table::new("Compile", head(peers, &[""]));
+    let mut row = |label: String, of: &dyn Fn(&Line, &Figure) -> Option<f64>| {
+        let mut cells = vec![label];
+        for i in 0..peers.len() {
+            let values: Vec<f64> = lines
+                .iter()
+                .filter_map(|line| of(line, line.figures[i].as_ref()?))
+                .collect();
+            let count = if values.is_empty() || values.len() == lines.len() {
+                String::new()
+            } else {
+                format!(" ({} of them)", values.len())
+            };
+            cells.push(format!("{}{count}", optional(clock::geomean(values))));
+        }
+        table.row(cells);
+    };
+    row(
+        format!("compile ÷ validate, geomean of {} modules", lines.len()),
+        &|line, figure| Some(figure.seconds / line.validate),
+    );
+    row(
+        "compile, MB of code section a second".to_owned(),
+        &|line, figure| Some(line.module.code as f64 / figure.seconds / 1e6),
+    );
+    row(
+        "machine code ÷ code section".to_owned(),
+        &|line, figure| Some(figure.code_bytes? as f64 / line.module.code as f64),
+    );
+    row("peak memory ÷ module size".to_owned(), &|line, figure| {
+        Some(figure.peak_kb? * 1e3 / line.module.wasm.len() as f64)
+    });
+    table
+}
+
+/// Kilobytes by which a compilation raises the peak of a fresh process.
+fn peak(peer: &str, module: &Module) -> Option<f64> {
+    let output = Command::new(std::env::current_exe().ok()?)
+        .arg(PEAK)
+        .arg(peer)
+        .arg(&module.path)
+        .output()
+        .ok()?;
+    String::from_utf8(output.stdout).ok()?.trim().parse().ok()
+}
+
+/// The child's side of [`peak`].
+pub fn print_peak(mut args: impl Iterator<Item = String>) -> Result<()> {
+    let (name, path) = (
+        args.next().context("a runtime")?,
+        args.next().context("a path")?,
+    );
+    let options = Options {
+        markdown: false,
+        slow: true,
+        rounds: None,
+        peers: None,
+        filters: Vec::new(),
+    };
+    let peers = peers::all(Bench::Compile, &options)?;
+    let wasm = std::fs::read(path)?;
+    // Sets the peak to what is resident now.
+    std::fs::write("/proc/self/clear_refs", "5")?;
+    let before = status_kb("VmHWM")?;
+    if name == VALIDATE {
+        modules::validate(&wasm)?;
+    } else {
+        let peer = peers
+            .iter()
+            .find(|peer| peer.name() == name)
+            .context("an unknown runtime")?;
+        let _kept = peer.compile(&wasm)?;
+    }
+    println!("{}", status_kb("VmHWM")? - before);
+    Ok(())
+}
+
+fn status_kb(field: &str) -> Result<f64> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status
+        .lines()
+        .find(|line| line.starts_with(field))
+        .context("a field of the status")?;
+    Ok(line
+        .split_whitespace()
+        .nth(1)
+        .context("its value")?
+        .parse()?)
+}

@@ -1,0 +1,114 @@
+//! Measures Pronto beside the runtimes that a user would otherwise pick.
+//!
+//! Everything a table compares is measured in one process, in turns, in CPU time of the process; a figure is the
+//! median over the turns. Absolute times say something about the machine too: compare ratios.
+
+mod call;
+mod clock;
+mod compile;
+mod linear;
+mod modules;
+mod peer;
+mod peers;
+mod run;
+mod startup;
+mod table;
+
+use anyhow::{Result, bail};
+
+const USAGE: &str = "\
+usage: peers COMMAND [options] [FILTER..]
+
+  compile    real modules: bytes to code (`benches/fetch-modules` first)
+  run        kernels: time, with the checksums compared
+  call       calls between host and guest, and within the guest
+  startup    bytes to instance, prepared module to instance
+  linear     compile time of generated modules as they double in size
+  all        compile, run, call and startup
+
+  --markdown         print the summary as a Markdown table
+  --peers A,B        only these (names as printed, in lower case)
+  --rounds N         turns per figure
+  --slow             compile: give the slow compilers the big modules too
+  FILTER             only modules or kernels whose names contain one of these
+";
+
+/// What the command line asks for.
+pub struct Options {
+    pub markdown: bool,
+    pub slow: bool,
+    pub rounds: Option<usize>,
+    pub peers: Option<Vec<String>>,
+    pub filters: Vec<String>,
+}
+
+impl Options {
+    pub fn wants(&self, name: &str) -> bool {
+        self.filters.is_empty()
+            || self
+                .filters
+                .iter()
+                .any(|filter| name.contains(filter.as_str()))
+    }
+
+    pub fn wants_peer(&self, name: &str) -> bool {
+        self.peers.as_ref().is_none_or(|peers| {
+            peers
+                .iter()
+                .any(|peer| name.to_lowercase().contains(peer.as_str()))
+        })
+    }
+}
+
+fn parse(mut args: impl Iterator<Item = String>) -> Result<Options> {
+    let mut options = Options {
+        markdown: false,
+        slow: false,
+        rounds: None,
+        peers: None,
+        filters: Vec::new(),
+    };
+    while let Some(arg) = args.next() {
+        match arg.as_str() {
+            "--markdown" => options.markdown = true,
+            "--slow" => options.slow = true,
+            "--rounds" => options.rounds = args.next().map(|n| n.parse()).transpose()?,
+            "--peers" => {
+                options.peers = args
+                    .next()
+                    .map(|list| list.to_lowercase().split(',').map(str::to_owned).collect())
+            }
+            flag if flag.starts_with('-') => bail!("unknown option {flag}\n\n{USAGE}"),
+            _ => options.filters.push(arg),
+        }
+    }
+    Ok(options)
+}
+
+fn main() -> Result<()> {
+    let mut args = std::env::args().skip(1);
+    let command = args.next().unwrap_or_default();
+    if command == compile::PEAK {
+        return compile::print_peak(args);
+    }
+    let options = parse(args)?;
+    let summaries = match command.as_str() {
+        "compile" => vec![compile::measure(&options)?],
+        "run" => vec![run::measure(&options)?],
+        "call" => vec![call::measure(&options)?],
+        "startup" => vec![startup::measure(&options)?],
+        "linear" => vec![linear::measure(&options)?],
+        "all" => vec![
+            compile::measure(&options)?,
+            run::measure(&options)?,
+            call::measure(&options)?,
+            startup::measure(&options)?,
+        ],
+        _ => {
+            print!("{USAGE}");
+            return Ok(());
+        }
+    };
+    table::merge(summaries).print(options.markdown);
+    Ok(())
+}
