@@ -140,8 +140,8 @@ pub(super) fn check_code(code: &[u8], allowed: &Touch) -> Vec<Instruction> {
                 OpAccess::ReadWrite | OpAccess::ReadCondWrite => (true, true),
                 OpAccess::None | OpAccess::NoMemAccess => (false, false),
             };
-            let branch = instruction.is_jcc_short_or_near() || instruction.is_call_near();
-            if reg == Reg::int(Gpr(4)) && branch {
+            let call = instruction.mnemonic() == Mnemonic::Call;
+            if reg == Reg::int(Gpr(4)) && call {
                 (reads, writes) = (false, false);
             }
             let readable = scratch

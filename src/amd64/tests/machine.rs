@@ -5,6 +5,7 @@ use super::{Amd64, amd64};
 use crate::amd64::regs::R11;
 use crate::asm::abi::{MemoryMode, TrapCode};
 use crate::asm::isa::Isa;
+use crate::asm::regs::{Fpr, Gpr};
 use crate::ir::types::Size;
 
 /// Registers before and after, by number. `rsp`, `r10` and `r11` belong to the machine.
@@ -19,8 +20,17 @@ pub(super) struct State {
 
 const XMM: i32 = std::mem::offset_of!(State, xmm) as i32;
 const TRAP: i32 = std::mem::offset_of!(State, trap) as i32;
-const RSP: u8 = 4;
-const RDI: u8 = 7;
+const RDI: (Gpr, i32) = (Gpr(7), 8 * 7);
+
+/// Every integer register but `rsp` and `rdi`, and where the state has it.
+fn gprs() -> impl Iterator<Item = (Gpr, i32)> {
+    let others = (0..16u8).filter(|&reg| reg != 4 && reg != 7);
+    others.map(|reg| (Gpr(reg), 8 * i32::from(reg)))
+}
+
+fn xmms() -> impl Iterator<Item = (Fpr, i32)> {
+    (0..16u8).map(|reg| (Fpr(reg), XMM + 16 * i32::from(reg)))
+}
 
 /// Bytes of frame that the code may use, from `rsp` on.
 pub(super) const FRAME: i32 = 256;
@@ -74,15 +84,10 @@ fn open(isa: &mut Amd64) {
     emit!(isa; push r15);
     emit!(isa; push rdi);
     emit!(isa; sub rsp, DWORD FRAME);
-    for reg in 0..16u8 {
-        let disp = XMM + 16 * i32::from(reg);
+    for (reg, disp) in xmms() {
         emit!(isa; movups Rx(reg), [rdi + disp]);
     }
-    for reg in (0..16u8)
-        .filter(|reg| ![RSP, RDI].contains(reg))
-        .chain([RDI])
-    {
-        let disp = 8 * i32::from(reg);
+    for (reg, disp) in gprs().chain([RDI]) {
         emit!(isa; mov Rq(reg), [rdi + disp]);
     }
 }
@@ -90,17 +95,15 @@ fn open(isa: &mut Amd64) {
 fn close(isa: &mut Amd64) {
     emit!(isa; add rsp, DWORD FRAME);
     emit!(isa; xchg [rsp], rdi);
-    for reg in 0..16u8 {
-        let disp = XMM + 16 * i32::from(reg);
+    for (reg, disp) in xmms() {
         emit!(isa; movups [rdi + disp], Rx(reg));
     }
-    for reg in (0..16u8).filter(|reg| ![RSP, RDI].contains(reg)) {
-        let disp = 8 * i32::from(reg);
+    for (reg, disp) in gprs() {
         emit!(isa; mov [rdi + disp], Rq(reg));
     }
     emit!(isa; mov [rdi + TRAP], r11);
     emit!(isa; pop rax);
-    emit!(isa; mov [rdi + 8 * i32::from(RDI)], rax);
+    emit!(isa; mov [rdi + RDI.1], rax);
     emit!(isa; pop r15);
     emit!(isa; pop r14);
     emit!(isa; pop r13);

@@ -1,4 +1,8 @@
 //! Tests of the emitters: what they encode (on any host), and what that does (on x86-64).
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "the disassembler's enums have hundreds of variants"
+)]
 
 mod disasm;
 mod encoding;
@@ -6,6 +10,7 @@ mod encoding;
 mod entry;
 #[cfg(all(target_arch = "x86_64", unix))]
 mod machine;
+mod places;
 #[cfg(all(target_arch = "x86_64", unix))]
 mod run_float;
 #[cfg(all(target_arch = "x86_64", unix))]

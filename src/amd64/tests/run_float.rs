@@ -323,7 +323,12 @@ fn integers() -> Vec<u64> {
         for place in [24u32, 53] {
             if let Some(low) = (shift as u32).checked_sub(place) {
                 let half = 1u64 << low;
-                values.extend([bit | half, bit | half | 1, (bit | half) - 1, bit | 3 * half]);
+                values.extend([
+                    bit | half,
+                    bit | half | 1,
+                    (bit | half) - 1,
+                    bit | (3 * half),
+                ]);
             }
         }
     }

@@ -44,8 +44,10 @@ pub(super) const TABLE: InstanceItem = InstanceItem {
     imported: false,
 };
 
+type Dispatch = fn(&mut CallEngine) -> u32;
+
 thread_local! {
-    static DISPATCH: Cell<Option<fn(&mut CallEngine) -> u32>> = const { Cell::new(None) };
+    static DISPATCH: Cell<Option<Dispatch>> = const { Cell::new(None) };
 }
 
 unsafe extern "C" fn dispatch(engine: *mut CallEngine) -> u32 {
@@ -110,7 +112,7 @@ impl Builder {
 
 pub(super) struct World {
     pub(super) engine: Box<CallEngine>,
-    pub(super) instances: Vec<Box<Instance>>,
+    pub(super) instances: [Box<Instance>; 2],
     pub(super) code: memmap2::Mmap,
     pub(super) starts: Vec<(u32, u32)>,
     pub(super) sites: Vec<u32>,
@@ -150,10 +152,10 @@ impl World {
             index: 5,
         });
         let memories: Vec<Vec<u8>> = (1..3u8).map(|fill| vec![fill; 65536]).collect();
-        let instances = memories.iter().map(|memory| instance(memory, &host));
+        let instances = [0, 1].map(|at| instance(&memories[at], &host));
         let mut world = Self {
             engine,
-            instances: instances.collect(),
+            instances,
             code: map(&code),
             starts: builder.starts,
             sites: builder.isa.buf.sites.iter().map(|site| site.code).collect(),
@@ -182,7 +184,7 @@ impl World {
         &raw const instance.func
     }
 
-    pub(super) fn serve_with(&self, dispatch: fn(&mut CallEngine) -> u32) {
+    pub(super) fn serve_with(&self, dispatch: Dispatch) {
         DISPATCH.set(Some(dispatch));
     }
 
