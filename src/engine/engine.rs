@@ -20,6 +20,10 @@ pub struct Engine {
     inner: Arc<EngineInner>,
 }
 
+// A listener that panics leaves an engine as it was.
+impl std::panic::UnwindSafe for Engine {}
+impl std::panic::RefUnwindSafe for Engine {}
+
 struct EngineInner {
     config: Config,
     thunks: Thunks,
