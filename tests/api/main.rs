@@ -1,8 +1,15 @@
-//! The public API, end to end: each test runs with both memory modes where guests run.
+//! The public API, end to end: guests run with both memory modes, without and with poison.
 
 mod backtraces;
 mod calls;
 mod host;
+mod items;
+mod limits;
+mod linking;
+mod listeners;
+mod modules;
+mod signals;
 mod stacks;
 mod support;
+mod threads;
 mod traps;
