@@ -29,8 +29,9 @@ pub(crate) const DEFAULT_FEATURES: WasmFeatures = WasmFeatures::WASM2
     .difference(WasmFeatures::SIMD)
     .union(WasmFeatures::EXTENDED_CONST);
 
-/// What lowering knows. Other features are masked, so that the validator names them.
-pub(crate) const KNOWN_FEATURES: WasmFeatures = DEFAULT_FEATURES.union(WasmFeatures::MULTI_MEMORY);
+/// What lowering and emission know. Other features are masked, so that the validator rejects them
+/// by name. (Lowering would do several memories; emission reaches only the first.)
+pub(crate) const KNOWN_FEATURES: WasmFeatures = DEFAULT_FEATURES;
 
 /// Decodes and validates all of a module but its function bodies.
 ///

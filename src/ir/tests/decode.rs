@@ -1,5 +1,7 @@
 //! What a module declares.
 
+use wasmparser::WasmFeatures;
+
 use super::{decode_wat, lower_all};
 use crate::ir::decode::{DEFAULT_FEATURES, decode};
 use crate::ir::module::{
@@ -244,11 +246,10 @@ fn disabled_proposals_are_named() {
     ];
     for (text, expected) in cases {
         let bytes = wat::parse_str(format!("(module {text})")).unwrap();
-        let error = lower_all(&bytes, DEFAULT_FEATURES)
-            .err()
-            .unwrap()
-            .to_string();
-        assert!(error.contains(expected), "{text}: {error}");
-        assert!(error.contains("offset 0x"), "{error}");
+        for features in [DEFAULT_FEATURES, WasmFeatures::all()] {
+            let error = lower_all(&bytes, features).err().unwrap().to_string();
+            assert!(error.contains(expected), "{text}: {error}");
+            assert!(error.contains("offset 0x"), "{error}");
+        }
     }
 }
