@@ -1,0 +1,236 @@
+//! The command line.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use pronto::{Config, Engine, Result};
+use pronto_wasi::{DirPerms, FilePerms};
+use std::ffi::OsString;
+use std::net::SocketAddr;
+
+/// Runs WebAssembly programs.
+#[derive(Parser)]
+#[command(
+    name = "pronto",
+    version,
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    override_usage = "pronto [run] [OPTIONS] FILE [ARGS]...\n       pronto COMMAND",
+    after_help = EXIT_CODES,
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) run: Run,
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+const EXIT_CODES: &str = "\
+Exit status: the program's own; 134 if it trapped; 2 if the command line is wrong; 1 if anything \
+else went wrong.";
+
+/// What to do.
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Run a program (the default)
+    Run(Run),
+    /// Print a completion script
+    #[command(hide = true)]
+    Completions {
+        /// The shell to complete in
+        shell: Shell,
+    },
+    /// Print the manual page
+    #[command(hide = true)]
+    Man,
+}
+
+/// How to run a program.
+#[derive(Args)]
+#[command(override_usage = "pronto [run] [OPTIONS] FILE [ARGS]...", after_help = EXIT_CODES)]
+pub(crate) struct Run {
+    #[command(flatten)]
+    pub(crate) engine: EngineOptions,
+
+    /// Give the program a directory, under its own or another name, to read and write or
+    /// (with `:ro`) to read
+    #[arg(long = "dir", value_name = "HOST[::GUEST][:ro]", value_parser = parse_dir)]
+    pub(crate) dirs: Vec<GivenDir>,
+
+    /// Give the program an environment variable, with the value it has here or another
+    #[arg(long = "env", value_name = "NAME[=VALUE]")]
+    pub(crate) env: Vec<String>,
+
+    /// Give the program a socket that listens on a TCP address; descriptors count from 3, after
+    /// the directories
+    #[arg(long = "tcplisten", value_name = "ADDRESS")]
+    pub(crate) listeners: Vec<SocketAddr>,
+
+    /// Call an exported function with the arguments, and print its results one per line
+    #[arg(long, value_name = "FUNCTION")]
+    pub(crate) invoke: Option<String>,
+
+    /// Print how long each step took
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+
+    /// A WebAssembly module, binary or text, and the program's arguments
+    #[arg(
+        value_names = ["FILE", "ARGS"],
+        required = true,
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        value_hint = clap::ValueHint::FilePath,
+    )]
+    pub(crate) file_and_args: Vec<OsString>,
+}
+
+/// How code is compiled.
+#[derive(Args)]
+pub(crate) struct EngineOptions {
+    /// How accesses outside the memory are found: by a check of each, or by a fault
+    #[arg(long, value_name = "MODE")]
+    memory: Option<MemoryMode>,
+
+    /// Bytes of stack for the program
+    #[arg(long, value_name = "BYTES")]
+    max_wasm_stack: Option<usize>,
+
+    /// Switch a proposal on or off: bulk-memory, extended-const, multi-memory, multi-value,
+    /// reference-types
+    #[arg(long = "wasm", value_name = "FEATURE[=y|n]", value_parser = parse_feature)]
+    features: Vec<(Feature, bool)>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum MemoryMode {
+    Explicit,
+    Guard,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Feature {
+    BulkMemory,
+    ExtendedConst,
+    MultiMemory,
+    MultiValue,
+    ReferenceTypes,
+}
+
+impl EngineOptions {
+    pub(crate) fn engine(&self) -> Result<Engine> {
+        let mut config = Config::new();
+        if let Some(mode) = self.memory {
+            config.signals_based_traps(matches!(mode, MemoryMode::Guard));
+        }
+        if let Some(size) = self.max_wasm_stack {
+            config.max_wasm_stack(size);
+        }
+        for (feature, on) in &self.features {
+            match feature {
+                Feature::BulkMemory => config.wasm_bulk_memory(*on),
+                Feature::ExtendedConst => config.wasm_extended_const(*on),
+                Feature::MultiMemory => config.wasm_multi_memory(*on),
+                Feature::MultiValue => config.wasm_multi_value(*on),
+                Feature::ReferenceTypes => config.wasm_reference_types(*on),
+            };
+        }
+        Engine::new(&config)
+    }
+}
+
+/// A directory that the program is given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct GivenDir {
+    pub(crate) host: String,
+    pub(crate) guest: String,
+    pub(crate) dir_perms: DirPerms,
+    pub(crate) file_perms: FilePerms,
+}
+
+fn parse_dir(text: &str) -> Result<GivenDir, String> {
+    let (paths, dir_perms, file_perms) = match text.strip_suffix(":ro") {
+        Some(paths) => (paths, DirPerms::READ, FilePerms::READ),
+        None => (text, DirPerms::all(), FilePerms::all()),
+    };
+    let (host, guest) = paths.split_once("::").unwrap_or((paths, paths));
+    if host.is_empty() || guest.is_empty() {
+        return Err("expected HOST, HOST::GUEST, or either with `:ro`".to_owned());
+    }
+    let (host, guest) = (host.to_owned(), guest.to_owned());
+    Ok(GivenDir {
+        host,
+        guest,
+        dir_perms,
+        file_perms,
+    })
+}
+
+fn parse_feature(text: &str) -> Result<(Feature, bool), String> {
+    let (name, on) = match text.split_once('=') {
+        None => (text, true),
+        Some((name, "y" | "yes" | "true")) => (name, true),
+        Some((name, "n" | "no" | "false")) => (name, false),
+        Some((_, value)) => return Err(format!("expected `y` or `n`, not `{value}`")),
+    };
+    let known = Feature::value_variants()
+        .iter()
+        .filter_map(Feature::to_possible_value);
+    let known: Vec<String> = known.map(|value| value.get_name().to_owned()).collect();
+    let feature = Feature::from_str(name, false);
+    Ok((
+        feature.map_err(|_| format!("expected one of: {}", known.join(", ")))?,
+        on,
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn directories_have_names_and_permissions() {
+        let dir = |text: &str| {
+            parse_dir(text).map(|dir| (dir.host, dir.guest, dir.dir_perms == DirPerms::all()))
+        };
+        let given = |host: &str, guest: &str, all: bool| Ok((host.into(), guest.into(), all));
+        assert_eq!(dir("a"), given("a", "a", true));
+        assert_eq!(dir("a::/b"), given("a", "/b", true));
+        assert_eq!(dir("a:ro"), given("a", "a", false));
+        assert_eq!(dir("a:b::/c:ro"), given("a:b", "/c", false));
+        for wrong in ["", "::", "a::", "::b", ":ro"] {
+            assert!(dir(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn everything_after_the_file_is_the_programs() {
+        let cli = Cli::parse_from(["pronto", "-v", "a.wasm", "--dir", "x", "--", "-v"]);
+        assert!(cli.command.is_none() && cli.run.verbose && cli.run.dirs.is_empty());
+        assert_eq!(cli.run.file_and_args, ["a.wasm", "--dir", "x", "--", "-v"]);
+        let cli = Cli::parse_from(["pronto", "run", "a.wasm", "run"]);
+        let Some(Command::Run(run)) = cli.command else {
+            panic!("`run` is a command")
+        };
+        assert_eq!(run.file_and_args, ["a.wasm", "run"]);
+    }
+
+    #[test]
+    fn features_switch() {
+        assert!(matches!(
+            parse_feature("multi-memory"),
+            Ok((Feature::MultiMemory, true))
+        ));
+        assert!(matches!(
+            parse_feature("bulk-memory=n"),
+            Ok((Feature::BulkMemory, false))
+        ));
+        assert!(parse_feature("gc").is_err());
+        assert!(parse_feature("multi-memory=maybe").is_err());
+    }
+}

@@ -1,0 +1,229 @@
+//! Runs a program, or one function of a module.
+
+use crate::args::Run;
+use crate::invoke;
+use crate::report::{Failure, report, report_trap};
+use pronto::{Error, Func, Instance, Linker, Module, Result, Store, Val, format_err};
+use pronto_wasi::WasiCtxBuilder;
+use pronto_wasi::p1::{WasiP1Ctx, add_to_linker_sync};
+use std::ffi::OsString;
+use std::fmt::Write;
+use std::net::TcpListener;
+use std::path::Path;
+use std::time::Instant;
+
+/// Runs what `options` name. The status to end with.
+pub(crate) fn run(options: &Run) -> i32 {
+    let (file, args) = options
+        .file_and_args
+        .split_first()
+        .expect("clap requires a file");
+    let file = Path::new(file);
+    match start(options, file, args) {
+        Ok(status) => status,
+        Err(failure) => report(file, &failure),
+    }
+}
+
+/// Tells how long each step took, if asked to.
+struct Timer {
+    verbose: bool,
+    last: Instant,
+}
+
+impl Timer {
+    fn step(&mut self, what: &str) {
+        if self.verbose {
+            let now = Instant::now();
+            eprintln!("{what}: {:.3} ms", (now - self.last).as_secs_f64() * 1e3);
+            self.last = now;
+        }
+    }
+}
+
+fn start(options: &Run, file: &Path, args: &[OsString]) -> Result<i32, Failure> {
+    let mut timer = Timer {
+        verbose: options.verbose,
+        last: Instant::now(),
+    };
+    let args = utf8(args)?;
+    let wasm = std::fs::read(file).map_err(|err| unreadable(file, err))?;
+    timer.step("read");
+    let engine = options.engine.engine()?;
+    let module = Module::new(&engine, &wasm).map_err(|err| rejected(&wasm, err))?;
+    let code = module.text().len();
+    timer.step(&format!(
+        "compile ({} bytes to {code} bytes of machine code)",
+        wasm.len()
+    ));
+    let mut linker = Linker::new(&engine);
+    if module
+        .imports()
+        .any(|import| import.module() == "wasi_snapshot_preview1")
+    {
+        add_to_linker_sync(&mut linker, |ctx: &mut WasiP1Ctx| ctx)?;
+    }
+    let mut store = Store::new(&engine, context(options, file, &args)?);
+    let pre = linker.instantiate_pre(&module).map_err(unlinked)?;
+    timer.step("link");
+    let instance = match pre.instantiate(&mut store) {
+        Ok(instance) => instance,
+        Err(err) if err.backtrace().is_some() || err.exit_status().is_some() => {
+            return Ok(report_trap(file, &module, &wasm, &err));
+        }
+        Err(err) => return Err(err.into()),
+    };
+    timer.step("instantiate");
+    let ended = match &options.invoke {
+        Some(name) => call(&mut store, &instance, &module, name, &args)?,
+        None => entry(&mut store, &instance, &module)?,
+    };
+    timer.step("run");
+    Ok(match ended {
+        Ok(results) => {
+            for result in results {
+                println!("{}", invoke::print(&result));
+            }
+            0
+        }
+        Err(err) => report_trap(file, &module, &wasm, &err),
+    })
+}
+
+fn utf8(args: &[OsString]) -> Result<Vec<String>, Failure> {
+    let args = args.iter().map(|arg| {
+        arg.to_str().map(str::to_owned).ok_or_else(|| {
+            Failure::Usage(format!("argument `{}` is not UTF-8", arg.to_string_lossy()))
+        })
+    });
+    args.collect()
+}
+
+/// What the program is given.
+fn context(options: &Run, file: &Path, args: &[String]) -> Result<WasiP1Ctx, Failure> {
+    let mut builder = WasiCtxBuilder::new();
+    builder.inherit_stdio().arg(file.to_string_lossy());
+    if options.invoke.is_none() {
+        builder.args(args);
+    }
+    for var in &options.env {
+        match var.split_once('=') {
+            Some((name, value)) => builder.env(name, value),
+            None => {
+                let value = std::env::var(var).map_err(|_| {
+                    Failure::Usage(format!("`--env {var}`: no such variable is set here"))
+                })?;
+                builder.env(var, value)
+            }
+        };
+    }
+    for dir in &options.dirs {
+        builder.preopened_dir(&dir.host, &dir.guest, dir.dir_perms, dir.file_perms)?;
+    }
+    for address in &options.listeners {
+        let listener = TcpListener::bind(address)
+            .map_err(|err| Error::new(err).context(format!("cannot listen on {address}")))?;
+        builder.preopened_socket(listener)?;
+    }
+    Ok(builder.build_p1())
+}
+
+/// What came of a call: the results, or why the guest was stopped.
+type Ended = Result<Vec<Val>>;
+
+/// Runs the program's entry.
+fn entry(
+    store: &mut Store<WasiP1Ctx>,
+    instance: &Instance,
+    module: &Module,
+) -> Result<Ended, Failure> {
+    let entry = ["_start", ""]
+        .iter()
+        .find_map(|name| instance.get_func(&mut *store, name));
+    let Some(entry) = entry else {
+        let none = format_err!("there is nothing to run: no function `_start` is exported");
+        let hint = format!("`--invoke FUNCTION` calls another:{}", functions(module));
+        return Err(Failure::hint(none, hint));
+    };
+    let entry = entry.typed::<(), ()>(&*store)?;
+    Ok(entry.call(store, ()).map(|()| Vec::new()))
+}
+
+/// Calls the function `name`.
+fn call(
+    store: &mut Store<WasiP1Ctx>,
+    instance: &Instance,
+    module: &Module,
+    name: &str,
+    args: &[String],
+) -> Result<Ended, Failure> {
+    let Some(func) = instance.get_func(&mut *store, name) else {
+        let exported = functions(module);
+        let usage = format!("no function `{name}` is exported; these are:{exported}");
+        return Err(Failure::Usage(usage));
+    };
+    let ty = func.ty(&*store);
+    let args = invoke::arguments(&ty, args)
+        .map_err(|why| Failure::Usage(format!("cannot call `{name}`: {why}")))?;
+    // A library built for WASI sets itself up here.
+    let initialize = instance.get_func(&mut *store, "_initialize");
+    if let Some(Err(err)) = initialize.map(|func| call_untyped(store, &func, &[], 0)) {
+        return Ok(Err(err));
+    }
+    Ok(call_untyped(store, &func, &args, ty.results().len()))
+}
+
+fn call_untyped(store: &mut Store<WasiP1Ctx>, func: &Func, args: &[Val], results: usize) -> Ended {
+    let mut values = vec![Val::I32(0); results];
+    func.call(store, args, &mut values)?;
+    Ok(values)
+}
+
+/// The functions that `module` exports, each on its line.
+fn functions(module: &Module) -> String {
+    let mut list = String::new();
+    for export in module.exports() {
+        if let Some(ty) = export.ty().func() {
+            let _ = write!(list, "\n  {}: {ty}", export.name());
+        }
+    }
+    if list.is_empty() {
+        " none".to_owned()
+    } else {
+        list
+    }
+}
+
+fn unreadable(file: &Path, err: std::io::Error) -> Failure {
+    let hint = match err.kind() {
+        std::io::ErrorKind::NotFound if file.extension().is_none() => {
+            Some("the first argument that is not an option is the file to run".to_owned())
+        }
+        _ => None,
+    };
+    Failure::Error(Error::new(err).context("cannot read it"), hint)
+}
+
+/// Why a module is not taken, and what the reader may have meant.
+fn rejected(wasm: &[u8], err: Error) -> Failure {
+    const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
+    if wasm.starts_with(COMPONENT) {
+        let err = format_err!("it is a component, and only core modules run");
+        return Failure::hint(
+            err,
+            "build it for `wasm32-wasip1` rather than `wasm32-wasip2`",
+        );
+    }
+    if !wasm.starts_with(b"\0asm") && std::str::from_utf8(wasm).is_err() {
+        return format_err!("it is not a WebAssembly module").into();
+    }
+    err.into()
+}
+
+/// Why a module does not link, and what it can import.
+fn unlinked(err: Error) -> Failure {
+    Failure::hint(
+        err,
+        "programs can import what `wasi_snapshot_preview1` has, and nothing else",
+    )
+}
