@@ -5,7 +5,7 @@ use super::isa::{Cond, DivChecks, ImmUse, Isa, Rhs, TruncOp};
 use super::merge::Test;
 use super::regs::{Gpr, Reg, RegSet};
 use super::stack::{Loc, Operand, class};
-use crate::ir::op::{Div, FloatBin, FloatCmp, FloatUn, IntBin, IntCmp, IntUn, Shift};
+use crate::ir::op::{Div, FloatBin, FloatCmp, FloatUn, IntBin, IntCmp, IntUn, Shift, Src};
 use crate::ir::types::{Size, ValType};
 
 fn int(size: Size) -> ValType {
@@ -31,8 +31,8 @@ fn rhs_reg(rhs: Rhs) -> Option<Reg> {
 
 impl<I: Isa> Pass<'_, I> {
     #[inline(never)]
-    pub(super) fn int_bin(&mut self, op: IntBin, size: Size) {
-        let (mut rhs, mut lhs) = (self.pop(), self.pop());
+    pub(super) fn int_bin(&mut self, op: IntBin, size: Size, src: Src) {
+        let (mut rhs, mut lhs) = (self.pop_src(src, int(size)), self.pop());
         if op.commutes() && lhs.is_late() && !rhs.is_late() {
             (lhs, rhs) = (rhs, lhs);
         }
@@ -53,8 +53,8 @@ impl<I: Isa> Pass<'_, I> {
     }
 
     #[inline(never)]
-    pub(super) fn shift(&mut self, op: Shift, size: Size) {
-        let (count, lhs) = (self.pop(), self.pop());
+    pub(super) fn shift(&mut self, op: Shift, size: Size, src: Src) {
+        let (count, lhs) = (self.pop_src(src, int(size)), self.pop());
         if let Some(bits) = count.constant() {
             return self.shift_by(op, size, lhs, bits);
         }
@@ -175,8 +175,8 @@ impl<I: Isa> Pass<'_, I> {
     }
 
     #[inline(never)]
-    pub(super) fn int_cmp(&mut self, mut cmp: IntCmp, size: Size) {
-        let (mut rhs, mut lhs) = (self.pop(), self.pop());
+    pub(super) fn int_cmp(&mut self, mut cmp: IntCmp, size: Size, src: Src) {
+        let (mut rhs, mut lhs) = (self.pop_src(src, int(size)), self.pop());
         if lhs.is_late() && !rhs.is_late() {
             (lhs, rhs) = (rhs, lhs);
             cmp = cmp.swapped();
@@ -188,9 +188,9 @@ impl<I: Isa> Pass<'_, I> {
     }
 
     #[inline(never)]
-    pub(super) fn eqz(&mut self, size: Size) {
-        let src = self.pop();
-        let reg = self.read_gpr(src);
+    pub(super) fn eqz(&mut self, size: Size, src: Src) {
+        let operand = self.pop_src(src, int(size));
+        let reg = self.read_gpr(operand);
         self.test(Test::Zero {
             size,
             reg,
@@ -199,8 +199,8 @@ impl<I: Isa> Pass<'_, I> {
     }
 
     #[inline(never)]
-    pub(super) fn float_bin(&mut self, op: FloatBin, size: Size) {
-        let (rhs, lhs) = (self.pop(), self.pop());
+    pub(super) fn float_bin(&mut self, op: FloatBin, size: Size, src: Src) {
+        let (rhs, lhs) = (self.pop_src(src, float(size)), self.pop());
         let rhs = self.float_rhs(rhs);
         let lhs = self.read_lhs(lhs);
         let dst = self.dst(float(size), [Some(lhs), None]);

@@ -10,7 +10,7 @@ use super::regs::{Reg, RegFile};
 use super::stack::{LocalState, Operand, Registers};
 use crate::ir::func::Func;
 use crate::ir::module::ModuleInfo;
-use crate::ir::op::Op;
+use crate::ir::op::{Op, Src};
 use crate::ir::types::{LocalIdx, Size, ValType, Width};
 
 /// What every function of a module shares.
@@ -201,11 +201,11 @@ impl<I: Isa> Pass<'_, I> {
             Op::F64Const(bits) => self.push_const(ValType::F64, bits),
             Op::RefNull(ty) => self.push_const(ty, 0),
             Op::RefFunc(func) => self.ref_func(func),
-            Op::RefIsNull => self.eqz(Size::S64),
+            Op::RefIsNull => self.eqz(Size::S64, Src::Stack),
             Op::LocalGet(local) => self.push_local(local),
-            Op::LocalSet(local) => self.set_local(local),
+            Op::LocalSet(local, src) => self.set_local(local, src),
             Op::LocalTee(local) => {
-                self.set_local(local);
+                self.set_local(local, Src::Stack);
                 self.push_local(local);
             }
             Op::GlobalGet(global) => self.global_get(global),
@@ -214,13 +214,13 @@ impl<I: Isa> Pass<'_, I> {
                 self.pop();
             }
             Op::Select => self.select(),
-            Op::IntBin(op, size) => self.int_bin(op, size),
-            Op::Shift(op, size) => self.shift(op, size),
+            Op::IntBin(op, size, src) => self.int_bin(op, size, src),
+            Op::Shift(op, size, src) => self.shift(op, size, src),
             Op::Div(op, size) => self.div(op, size),
-            Op::IntCmp(cmp, size) => self.int_cmp(cmp, size),
-            Op::Eqz(size) => self.eqz(size),
+            Op::IntCmp(cmp, size, src) => self.int_cmp(cmp, size, src),
+            Op::Eqz(size, src) => self.eqz(size, src),
             Op::IntUn(op, size) => self.int_un(op, size),
-            Op::FloatBin(op, size) => self.float_bin(op, size),
+            Op::FloatBin(op, size, src) => self.float_bin(op, size, src),
             Op::FloatUn(op, size) => self.float_un(op, size),
             Op::FloatCmp(cmp, size) => self.float_cmp(cmp, size),
             Op::Wrap => self.extend(false, ValType::I32),
@@ -236,8 +236,15 @@ impl<I: Isa> Pass<'_, I> {
             Op::Promote => self.promote(),
             Op::FloatToBits(size) => self.float_to_bits(size),
             Op::BitsToFloat(size) => self.bits_to_float(size),
-            Op::Load(load, _, offset) => self.load(load, offset),
-            Op::Store(store, _, offset) => self.store(store, offset),
+            Op::Load {
+                load, offset, addr, ..
+            } => self.load(load, offset, addr),
+            Op::Store {
+                store,
+                offset,
+                value,
+                ..
+            } => self.store(store, offset, value),
             Op::MemorySize(memory) => self.memory_size(memory),
             Op::Builtin(builtin) => self.builtin(builtin),
             Op::Block(label) => self.block(label),
@@ -245,7 +252,7 @@ impl<I: Isa> Pass<'_, I> {
             Op::If { or_else, .. } => self.if_(or_else),
             Op::Label(label) => self.label(label),
             Op::Br(label) => self.br(label),
-            Op::BrIf(label) => self.br_if(label),
+            Op::BrIf(label, src) => self.br_if(label, src),
             Op::BrTable { first, count } => self.br_table(first, count),
             Op::Return => self.return_(),
             Op::Unreachable => self.unreachable(),

@@ -4,8 +4,8 @@ use super::abi::{GUARD_OFFSET, MemoryMode};
 use super::compile::Pass;
 use super::isa::{Addr, ImmUse, InstanceItem, Isa, Rhs, StoreSrc};
 use super::regs::{Reg, RegSet};
-use super::stack::Loc;
-use crate::ir::op::{IntBin, Load, Store};
+use super::stack::{Loc, Operand};
+use crate::ir::op::{IntBin, Load, Src, Store};
 use crate::ir::types::{FuncIdx, GlobalIdx, MemIdx, PAGE_SIZE, Size, TableIdx, ValType};
 
 /// Offsets below this fit every machine's addressing, with one more instruction at the most.
@@ -60,9 +60,9 @@ impl CheckedLocals {
 }
 
 impl<I: Isa> Pass<'_, I> {
-    /// Pops an address and checks it for an access of `bytes` at `offset`.
-    fn address(&mut self, offset: u64, bytes: u64) -> Addr {
-        let addr = self.pop();
+    /// Checks an address for an access of `bytes` at `offset`.
+    fn address(&mut self, addr: Operand, offset: u32, bytes: u64) -> Addr {
+        let offset = u64::from(offset);
         if let Some(bits) = addr.constant() {
             return self.constant_address(bits + offset, bytes);
         }
@@ -121,16 +121,18 @@ impl<I: Isa> Pass<'_, I> {
     }
 
     #[inline(never)]
-    pub(super) fn load(&mut self, load: Load, offset: u64) {
-        let addr = self.address(offset, load.bytes());
+    pub(super) fn load(&mut self, load: Load, offset: u32, addr: Src) {
+        let addr = self.pop_src(addr, ValType::I32);
+        let addr = self.address(addr, offset, load.bytes());
         let dst = self.dst(load.ty(), [addr.index.map(Reg::int), None]);
         self.isa.load(load, dst, addr);
         self.finish(load.ty(), dst);
     }
 
     #[inline(never)]
-    pub(super) fn store(&mut self, mut store: Store, offset: u64) {
-        let value = self.pop();
+    pub(super) fn store(&mut self, mut store: Store, offset: u32, value: Src) {
+        // Of a constant, only the bytes that are stored matter.
+        let value = self.pop_src(value, ValType::I64);
         let mut src = None;
         if let Some(bits) = value.constant() {
             // A float constant is stored as the integer with its bits.
@@ -150,7 +152,8 @@ impl<I: Isa> Pass<'_, I> {
             Some(src) => src,
             None => StoreSrc::Reg(self.read(value)),
         };
-        let addr = self.address(offset, store.bytes());
+        let addr = self.pop();
+        let addr = self.address(addr, offset, store.bytes());
         self.isa.store(store, src, addr);
     }
 

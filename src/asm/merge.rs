@@ -11,7 +11,7 @@ use super::isa::{Cell, Cond, ImmUse, Isa, Rhs};
 use super::regs::{Gpr, Reg, RegSet};
 use super::stack::{Loc, Owner};
 use crate::ir::func::Label;
-use crate::ir::op::{IntCmp, Op};
+use crate::ir::op::{IntCmp, Op, Src};
 use crate::ir::types::{LabelIdx, Size, ValType};
 
 /// A condition that a record leaves for the next one.
@@ -41,11 +41,11 @@ impl<I: Isa> Pass<'_, I> {
     pub(super) fn test(&mut self, mut test: Test) {
         loop {
             match self.peek() {
-                Some(Op::Eqz(Size::S32)) => {
+                Some(Op::Eqz(Size::S32, Src::Stack)) => {
                     self.skip();
                     test = test.negated();
                 }
-                Some(Op::BrIf(label)) => {
+                Some(Op::BrIf(label, Src::Stack)) => {
                     self.skip();
                     return self.branch_to(test, label);
                 }
@@ -311,8 +311,8 @@ impl<I: Isa> Pass<'_, I> {
     }
 
     #[inline(never)]
-    pub(super) fn br_if(&mut self, label: LabelIdx) {
-        let cond = self.pop();
+    pub(super) fn br_if(&mut self, label: LabelIdx, src: Src) {
+        let cond = self.pop_src(src, ValType::I32);
         let reg = self.read_gpr(cond);
         self.branch_to(
             Test::Zero {

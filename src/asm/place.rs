@@ -4,7 +4,7 @@ use super::compile::Pass;
 use super::isa::{Cell, FloatRhs, ImmUse, Isa, Rhs};
 use super::regs::{Fpr, Gpr, Reg, RegSet};
 use super::stack::{Loc, NONE, Operand, Owner, class};
-use crate::ir::op::Op;
+use crate::ir::op::{Op, Src};
 use crate::ir::types::{LocalIdx, Size, ValType, Width};
 
 impl<I: Isa> Pass<'_, I> {
@@ -61,6 +61,19 @@ impl<I: Isa> Pass<'_, I> {
         }
         self.st.canonical = self.st.canonical.min(self.height());
         operand
+    }
+
+    /// A record's last operand. `ty` is that of a constant.
+    #[inline]
+    pub(super) fn pop_src(&mut self, src: Src, ty: ValType) -> Operand {
+        match src {
+            Src::Stack => self.pop(),
+            Src::Const(value) => Operand::new(ty, Loc::Const(extended(value, ty))),
+            Src::Local(LocalIdx(local)) => {
+                let ty = self.st.locals[local as usize].ty;
+                Operand::new(ty, Loc::Local { local, next: NONE })
+            }
+        }
     }
 
     /// A free register of a class, spilling if need be. Held until the record ends.
@@ -267,7 +280,7 @@ impl<I: Isa> Pass<'_, I> {
     /// into a free register. [`Self::finish`] must follow.
     #[inline]
     pub(super) fn dst(&mut self, ty: ValType, prefer: [Option<Reg>; 2]) -> Reg {
-        if let Some(Op::LocalSet(local) | Op::LocalTee(local)) = self.peek()
+        if let Some(Op::LocalSet(local, Src::Stack) | Op::LocalTee(local)) = self.peek()
             && let Some(pin) = self.st.locals[local.index()].pin
         {
             self.before_set(local);
@@ -341,8 +354,9 @@ impl<I: Isa> Pass<'_, I> {
 
     /// `local.set` and `local.tee`, where the value was not made in place.
     #[inline(never)]
-    pub(super) fn set_local(&mut self, local: LocalIdx) {
-        let value = self.pop();
+    pub(super) fn set_local(&mut self, local: LocalIdx, src: Src) {
+        let ty = self.st.locals[local.index()].ty;
+        let value = self.pop_src(src, ty);
         if matches!(value.loc(), Loc::Local { local: same, .. } if same == local.0) {
             return;
         }
@@ -403,6 +417,14 @@ impl<I: Isa> Pass<'_, I> {
             self.evict(reg);
         }
         self.st.regs.held = RegSet::EMPTY;
+    }
+}
+
+/// The bits of a small constant of a type.
+fn extended(value: i32, ty: ValType) -> u64 {
+    match ty.width() {
+        Width::W32 => u64::from(value as u32),
+        Width::W64 | Width::W128 => value as u64,
     }
 }
 

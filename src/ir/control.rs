@@ -4,7 +4,7 @@ use wasmparser::{BlockType, BrTable};
 
 use super::func::{Label, LabelArgs};
 use super::lower::Recorder;
-use super::op::Op;
+use super::op::{Op, Src};
 use super::types::Size::S32;
 use super::types::{FuncIdx, LabelIdx, TableIdx, TypeIdx, ValType};
 
@@ -297,7 +297,8 @@ impl Recorder<'_> {
             Some(false) => {}
             None => {
                 let label = self.target(depth);
-                self.record(Op::BrIf(label));
+                let src = self.take_src();
+                self.record(Op::BrIf(label, src));
             }
         }
     }
@@ -368,8 +369,13 @@ impl Recorder<'_> {
                 self.unrecord(1);
                 Some(value != 0)
             }
-            [.., Op::Eqz(S32), Op::Eqz(S32)] => {
+            [.., Op::Eqz(S32, src), Op::Eqz(S32, Src::Stack)] => {
                 self.unrecord(2);
+                match src {
+                    Src::Stack => {}
+                    Src::Const(value) => self.record(Op::I32Const(value)),
+                    Src::Local(local) => self.record(Op::LocalGet(local)),
+                }
                 None
             }
             _ => None,

@@ -5,7 +5,7 @@ use std::fmt::{self, Display, Formatter};
 use super::func::Func;
 use super::module::ModuleInfo;
 use super::op::{
-    Builtin, Div, FloatBin, FloatCmp, FloatUn, IntBin, IntCmp, IntUn, Load, Op, Shift, Store,
+    Builtin, Div, FloatBin, FloatCmp, FloatUn, IntBin, IntCmp, IntUn, Load, Op, Shift, Src, Store,
 };
 use super::types::{
     DataIdx, ElemIdx, FuncIdx, GlobalIdx, LabelIdx, LocalIdx, MemIdx, Size, TableIdx, TypeIdx,
@@ -29,20 +29,20 @@ impl Display for Op {
             Self::RefFunc(func) => write!(f, "ref.func {func}"),
             Self::RefIsNull => f.write_str("ref.is_null"),
             Self::LocalGet(local) => write!(f, "local.get {local}"),
-            Self::LocalSet(local) => write!(f, "local.set {local}"),
+            Self::LocalSet(local, src) => write!(f, "local.set {local}{src}"),
             Self::LocalTee(local) => write!(f, "local.tee {local}"),
             Self::GlobalGet(global) => write!(f, "global.get {global}"),
             Self::GlobalSet(global) => write!(f, "global.set {global}"),
             Self::Drop => f.write_str("drop"),
             Self::Select => f.write_str("select"),
 
-            Self::IntBin(op, size) => write!(f, "{}.{}", int(size), op.name()),
-            Self::Shift(op, size) => write!(f, "{}.{}", int(size), op.name()),
+            Self::IntBin(op, size, src) => write!(f, "{}.{}{src}", int(size), op.name()),
+            Self::Shift(op, size, src) => write!(f, "{}.{}{src}", int(size), op.name()),
             Self::Div(op, size) => write!(f, "{}.{}", int(size), op.name()),
-            Self::IntCmp(op, size) => write!(f, "{}.{}", int(size), op.name()),
-            Self::Eqz(size) => write!(f, "{}.eqz", int(size)),
+            Self::IntCmp(op, size, src) => write!(f, "{}.{}{src}", int(size), op.name()),
+            Self::Eqz(size, src) => write!(f, "{}.eqz{src}", int(size)),
             Self::IntUn(op, size) => write!(f, "{}.{}", int(size), op.name()),
-            Self::FloatBin(op, size) => write!(f, "{}.{}", flt(size), op.name()),
+            Self::FloatBin(op, size, src) => write!(f, "{}.{}{src}", flt(size), op.name()),
             Self::FloatUn(op, size) => write!(f, "{}.{}", flt(size), op.name()),
             Self::FloatCmp(op, size) => write!(f, "{}.{}", flt(size), op.name()),
 
@@ -66,8 +66,18 @@ impl Display for Op {
             Self::FloatToBits(size) => write!(f, "{}.reinterpret_{}", int(size), flt(size)),
             Self::BitsToFloat(size) => write!(f, "{}.reinterpret_{}", flt(size), int(size)),
 
-            Self::Load(op, memory, offset) => access(f, op.name(), memory, offset),
-            Self::Store(op, memory, offset) => access(f, op.name(), memory, offset),
+            Self::Load {
+                load,
+                mem,
+                offset,
+                addr,
+            } => access(f, load.name(), mem, offset, addr),
+            Self::Store {
+                store,
+                mem,
+                offset,
+                value,
+            } => access(f, store.name(), mem, offset, value),
             Self::MemorySize(memory) => write!(f, "memory.size {memory}"),
             Self::Builtin(builtin) => builtin.fmt(f),
 
@@ -77,7 +87,7 @@ impl Display for Op {
             Self::If { end, or_else } => write!(f, "if {end} else {or_else}"),
             Self::Label(label) => write!(f, "{label}:"),
             Self::Br(label) => write!(f, "br {label}"),
-            Self::BrIf(label) => write!(f, "br_if {label}"),
+            Self::BrIf(label, src) => write!(f, "br_if {label}{src}"),
             Self::BrTable { first, count } => write!(f, "br_table {first}+{count}"),
             Self::Return => f.write_str("return"),
             Self::Unreachable => f.write_str("unreachable"),
@@ -116,15 +126,25 @@ fn float(f: &mut Formatter<'_>, value: f64, payload: u64) -> fmt::Result {
     }
 }
 
-fn access(f: &mut Formatter<'_>, name: &str, memory: MemIdx, offset: u64) -> fmt::Result {
+fn access(f: &mut Formatter<'_>, name: &str, mem: u8, offset: u32, src: Src) -> fmt::Result {
     f.write_str(name)?;
-    if memory != MemIdx(0) {
-        write!(f, " {memory}")?;
+    if mem != 0 {
+        write!(f, " {mem}")?;
     }
     if offset != 0 {
         write!(f, " offset={offset}")?;
     }
-    Ok(())
+    src.fmt(f)
+}
+
+impl Display for Src {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stack => Ok(()),
+            Self::Const(value) => write!(f, " ({value})"),
+            Self::Local(local) => write!(f, " (local.get {local})"),
+        }
+    }
 }
 
 fn int(size: Size) -> &'static str {

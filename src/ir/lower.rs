@@ -13,7 +13,7 @@ use super::decode::{Body, invalid, pos};
 use super::func::{Func, Label, LabelArgs};
 use super::locals::LocalMap;
 use super::module::ModuleInfo;
-use super::op::Op;
+use super::op::{Op, Src};
 use super::operators::{Window, visit_usual};
 use super::types::{LabelIdx, TypeIdx};
 use crate::error::Error;
@@ -209,6 +209,19 @@ impl<'m> Recorder<'m> {
         let len = self.out.ops.len() - count;
         self.out.ops.truncate(len);
         self.out.pos.truncate(len);
+    }
+
+    /// The operand on top, taken back if it is a small constant or was just read from a local.
+    #[inline]
+    pub(super) fn take_src(&mut self) -> Src {
+        let src = match self.out.ops.last() {
+            Some(&Op::LocalGet(local)) => Src::Local(local),
+            Some(&Op::I32Const(value)) => Src::Const(value),
+            Some(&Op::I64Const(value)) if i32::try_from(value).is_ok() => Src::Const(value as i32),
+            _ => return Src::Stack,
+        };
+        self.unrecord(1);
+        src
     }
 
     /// Records an operator without other effects here.

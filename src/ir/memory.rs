@@ -3,7 +3,7 @@
 use wasmparser::{MemArg, MemArgTarget};
 
 use super::lower::Recorder;
-use super::op::{Builtin, Op};
+use super::op::{Builtin, Load, Op, Store};
 use super::types::{DataIdx, ElemIdx, MemIdx, TableIdx};
 
 impl Recorder<'_> {
@@ -15,17 +15,49 @@ impl Recorder<'_> {
         }
     }
 
+    #[inline]
+    pub(super) fn load(&mut self, load: Load, arg: &MemArg) {
+        if self.live() {
+            let (mem, offset) = access(arg);
+            let addr = self.take_src();
+            self.record(Op::Load {
+                load,
+                mem,
+                offset,
+                addr,
+            });
+        }
+    }
+
+    #[inline]
+    pub(super) fn store(&mut self, store: Store, arg: &MemArg) {
+        if self.live() {
+            let (mem, offset) = access(arg);
+            let value = self.take_src();
+            self.record(Op::Store {
+                store,
+                mem,
+                offset,
+                value,
+            });
+        }
+    }
+
     pub(super) fn visit_memory_size(&mut self, memory: u32) {
         self.plain(Op::MemorySize(MemIdx(memory)));
     }
 }
 
+/// The memory and offset of an access.
 #[inline]
-pub(super) fn memory(arg: &MemArg) -> MemIdx {
-    match arg.target {
-        MemArgTarget::Memory(memory) => MemIdx(memory),
-        MemArgTarget::Array(_) => unreachable!("an array, which no feature allows"),
-    }
+fn access(arg: &MemArg) -> (u8, u32) {
+    let MemArgTarget::Memory(mem) = arg.target else {
+        unreachable!("an array, which no feature allows");
+    };
+    let (Ok(mem), Ok(offset)) = (u8::try_from(mem), u32::try_from(arg.offset)) else {
+        unreachable!("the validator limits memories, and the offsets of 32-bit ones");
+    };
+    (mem, offset)
 }
 
 /// Operators that the dispatcher serves: name and immediates, then the builtin.

@@ -2,6 +2,9 @@
 //!
 //! The stack is implicit, as in WebAssembly: a record pops its operands from the operand stack
 //! and pushes its results. Every record is 16 bytes. Dead code has no records.
+//!
+//! An operand that was just read from a local or is a small constant is part of the record that
+//! takes it, its [`Src`]: that spares a record in three.
 
 use super::types::{
     DataIdx, ElemIdx, FuncIdx, GlobalIdx, LabelIdx, LocalIdx, MemIdx, Size, TableIdx, TypeIdx,
@@ -27,7 +30,7 @@ pub(crate) enum Op {
     /// `[ref] -> [i32]`
     RefIsNull,
     LocalGet(LocalIdx),
-    LocalSet(LocalIdx),
+    LocalSet(LocalIdx, Src),
     LocalTee(LocalIdx),
     GlobalGet(GlobalIdx),
     GlobalSet(GlobalIdx),
@@ -36,15 +39,15 @@ pub(crate) enum Op {
     Select,
 
     // Integers.
-    IntBin(IntBin, Size),
-    Shift(Shift, Size),
+    IntBin(IntBin, Size, Src),
+    Shift(Shift, Size, Src),
     Div(Div, Size),
-    IntCmp(IntCmp, Size),
-    Eqz(Size),
+    IntCmp(IntCmp, Size, Src),
+    Eqz(Size, Src),
     IntUn(IntUn, Size),
 
     // Floats. The size is that of the operands.
-    FloatBin(FloatBin, Size),
+    FloatBin(FloatBin, Size, Src),
     FloatUn(FloatUn, Size),
     FloatCmp(FloatCmp, Size),
 
@@ -77,9 +80,19 @@ pub(crate) enum Op {
     /// `fN.reinterpret_iN`
     BitsToFloat(Size),
 
-    // Memory. The offset of a 32-bit memory is below 2^32.
-    Load(Load, MemIdx, u64),
-    Store(Store, MemIdx, u64),
+    // Memory. The validator allows a hundred memories; the offset of a 32-bit one is 32 bits.
+    Load {
+        load: Load,
+        mem: u8,
+        offset: u32,
+        addr: Src,
+    },
+    Store {
+        store: Store,
+        mem: u8,
+        offset: u32,
+        value: Src,
+    },
     /// `[] -> [i32]`, in pages.
     MemorySize(MemIdx),
 
@@ -102,7 +115,7 @@ pub(crate) enum Op {
     Label(LabelIdx),
     Br(LabelIdx),
     /// `[args i32] -> [args]`
-    BrIf(LabelIdx),
+    BrIf(LabelIdx, Src),
     /// `[args i32] -> []`: `targets[first..first + count]`, the last being the default.
     BrTable {
         first: u32,
@@ -120,6 +133,17 @@ pub(crate) enum Op {
 }
 
 const _: () = assert!(size_of::<Op>() == 16);
+
+/// Where a record finds its last operand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Src {
+    /// On top of the operand stack.
+    Stack,
+    /// An integer constant, sign-extended to the operand's size.
+    Const(i32),
+    /// The value that the local has now.
+    Local(LocalIdx),
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum IntBin {

@@ -9,7 +9,6 @@
 use wasmparser::{BlockType, MemArg, MemArgTarget, VisitOperator};
 
 use super::lower::Recorder;
-use super::memory::memory;
 use super::op::{Div, FloatBin, FloatCmp, FloatUn, IntBin, IntCmp, IntUn, Load, Op, Shift, Store};
 use super::types::Size::{S32, S64};
 
@@ -101,9 +100,9 @@ impl Window {
 }
 
 /// Lines of: opcode, visitor's method, immediates, and for an operator that only computes what is
-/// recorded. Makes [`visit_usual`] and methods of [`Recorder`].
+/// recorded, `with` its last operand as a [`super::op::Src`] or as it is. Makes [`visit_usual`] and methods of [`Recorder`].
 macro_rules! operators {
-    ($($code:literal $visit:ident($($immediate:tt)*) $(=> $record:expr)?;)*) => {
+    ($($code:literal $visit:ident($($immediate:tt)*) $(with $op:path[$($arg:expr),*])? $(=> $record:expr)?;)*) => {
         /// Visits the operator in the window if it is in its usual form; its length, and what the
         /// visitor says.
         #[inline]
@@ -118,7 +117,7 @@ macro_rules! operators {
         }
 
         impl Recorder<'_> {$(
-            operators!(@record $visit $($immediate)* $(=> $record)?);
+            operators!(@record $visit $($immediate)* $(with $op[$($arg),*])? $(=> $record)?);
         )*}
     };
     (@visit $window:ident $visitor:ident $visit:ident) => {
@@ -138,10 +137,19 @@ macro_rules! operators {
             self.plain($record);
         }
     };
-    (@record $visit:ident memarg $align:literal: $op:path, $access:expr) => {
+    (@record $visit:ident with $op:path[$($arg:expr),*]) => {
+        #[inline]
+        pub(super) fn $visit(&mut self) {
+            if self.live() {
+                let src = self.take_src();
+                self.record($op($($arg,)* src));
+            }
+        }
+    };
+    (@record $visit:ident memarg $align:literal: $record:ident $access:expr) => {
         #[inline]
         pub(super) fn $visit(&mut self, arg: MemArg) {
-            self.plain($op($access, memory(&arg), arg.offset));
+            self.$record($access, &arg);
         }
     };
     (@record $visit:ident $($immediate:ident)?) => {};
@@ -170,56 +178,56 @@ operators! {
     0x23 visit_global_get(unsigned);
     0x24 visit_global_set(unsigned);
 
-    0x28 visit_i32_load(memarg 2: Op::Load, Load::I32);
-    0x29 visit_i64_load(memarg 3: Op::Load, Load::I64);
-    0x2a visit_f32_load(memarg 2: Op::Load, Load::F32);
-    0x2b visit_f64_load(memarg 3: Op::Load, Load::F64);
-    0x2c visit_i32_load8_s(memarg 0: Op::Load, Load::I32S8);
-    0x2d visit_i32_load8_u(memarg 0: Op::Load, Load::I32U8);
-    0x2e visit_i32_load16_s(memarg 1: Op::Load, Load::I32S16);
-    0x2f visit_i32_load16_u(memarg 1: Op::Load, Load::I32U16);
-    0x30 visit_i64_load8_s(memarg 0: Op::Load, Load::I64S8);
-    0x31 visit_i64_load8_u(memarg 0: Op::Load, Load::I64U8);
-    0x32 visit_i64_load16_s(memarg 1: Op::Load, Load::I64S16);
-    0x33 visit_i64_load16_u(memarg 1: Op::Load, Load::I64U16);
-    0x34 visit_i64_load32_s(memarg 2: Op::Load, Load::I64S32);
-    0x35 visit_i64_load32_u(memarg 2: Op::Load, Load::I64U32);
+    0x28 visit_i32_load(memarg 2: load Load::I32);
+    0x29 visit_i64_load(memarg 3: load Load::I64);
+    0x2a visit_f32_load(memarg 2: load Load::F32);
+    0x2b visit_f64_load(memarg 3: load Load::F64);
+    0x2c visit_i32_load8_s(memarg 0: load Load::I32S8);
+    0x2d visit_i32_load8_u(memarg 0: load Load::I32U8);
+    0x2e visit_i32_load16_s(memarg 1: load Load::I32S16);
+    0x2f visit_i32_load16_u(memarg 1: load Load::I32U16);
+    0x30 visit_i64_load8_s(memarg 0: load Load::I64S8);
+    0x31 visit_i64_load8_u(memarg 0: load Load::I64U8);
+    0x32 visit_i64_load16_s(memarg 1: load Load::I64S16);
+    0x33 visit_i64_load16_u(memarg 1: load Load::I64U16);
+    0x34 visit_i64_load32_s(memarg 2: load Load::I64S32);
+    0x35 visit_i64_load32_u(memarg 2: load Load::I64U32);
 
-    0x36 visit_i32_store(memarg 2: Op::Store, Store::I32);
-    0x37 visit_i64_store(memarg 3: Op::Store, Store::I64);
-    0x38 visit_f32_store(memarg 2: Op::Store, Store::F32);
-    0x39 visit_f64_store(memarg 3: Op::Store, Store::F64);
-    0x3a visit_i32_store8(memarg 0: Op::Store, Store::Int8);
-    0x3b visit_i32_store16(memarg 1: Op::Store, Store::Int16);
-    0x3c visit_i64_store8(memarg 0: Op::Store, Store::Int8);
-    0x3d visit_i64_store16(memarg 1: Op::Store, Store::Int16);
-    0x3e visit_i64_store32(memarg 2: Op::Store, Store::Int32);
+    0x36 visit_i32_store(memarg 2: store Store::I32);
+    0x37 visit_i64_store(memarg 3: store Store::I64);
+    0x38 visit_f32_store(memarg 2: store Store::F32);
+    0x39 visit_f64_store(memarg 3: store Store::F64);
+    0x3a visit_i32_store8(memarg 0: store Store::Int8);
+    0x3b visit_i32_store16(memarg 1: store Store::Int16);
+    0x3c visit_i64_store8(memarg 0: store Store::Int8);
+    0x3d visit_i64_store16(memarg 1: store Store::Int16);
+    0x3e visit_i64_store32(memarg 2: store Store::Int32);
     0x41 visit_i32_const(signed);
     0x42 visit_i64_const(long_signed);
 
     0x45 visit_i32_eqz();
-    0x46 visit_i32_eq() => Op::IntCmp(IntCmp::Eq, S32);
-    0x47 visit_i32_ne() => Op::IntCmp(IntCmp::Ne, S32);
-    0x48 visit_i32_lt_s() => Op::IntCmp(IntCmp::LtS, S32);
-    0x49 visit_i32_lt_u() => Op::IntCmp(IntCmp::LtU, S32);
-    0x4a visit_i32_gt_s() => Op::IntCmp(IntCmp::GtS, S32);
-    0x4b visit_i32_gt_u() => Op::IntCmp(IntCmp::GtU, S32);
-    0x4c visit_i32_le_s() => Op::IntCmp(IntCmp::LeS, S32);
-    0x4d visit_i32_le_u() => Op::IntCmp(IntCmp::LeU, S32);
-    0x4e visit_i32_ge_s() => Op::IntCmp(IntCmp::GeS, S32);
-    0x4f visit_i32_ge_u() => Op::IntCmp(IntCmp::GeU, S32);
+    0x46 visit_i32_eq() with Op::IntCmp[IntCmp::Eq, S32];
+    0x47 visit_i32_ne() with Op::IntCmp[IntCmp::Ne, S32];
+    0x48 visit_i32_lt_s() with Op::IntCmp[IntCmp::LtS, S32];
+    0x49 visit_i32_lt_u() with Op::IntCmp[IntCmp::LtU, S32];
+    0x4a visit_i32_gt_s() with Op::IntCmp[IntCmp::GtS, S32];
+    0x4b visit_i32_gt_u() with Op::IntCmp[IntCmp::GtU, S32];
+    0x4c visit_i32_le_s() with Op::IntCmp[IntCmp::LeS, S32];
+    0x4d visit_i32_le_u() with Op::IntCmp[IntCmp::LeU, S32];
+    0x4e visit_i32_ge_s() with Op::IntCmp[IntCmp::GeS, S32];
+    0x4f visit_i32_ge_u() with Op::IntCmp[IntCmp::GeU, S32];
 
-    0x50 visit_i64_eqz() => Op::Eqz(S64);
-    0x51 visit_i64_eq() => Op::IntCmp(IntCmp::Eq, S64);
-    0x52 visit_i64_ne() => Op::IntCmp(IntCmp::Ne, S64);
-    0x53 visit_i64_lt_s() => Op::IntCmp(IntCmp::LtS, S64);
-    0x54 visit_i64_lt_u() => Op::IntCmp(IntCmp::LtU, S64);
-    0x55 visit_i64_gt_s() => Op::IntCmp(IntCmp::GtS, S64);
-    0x56 visit_i64_gt_u() => Op::IntCmp(IntCmp::GtU, S64);
-    0x57 visit_i64_le_s() => Op::IntCmp(IntCmp::LeS, S64);
-    0x58 visit_i64_le_u() => Op::IntCmp(IntCmp::LeU, S64);
-    0x59 visit_i64_ge_s() => Op::IntCmp(IntCmp::GeS, S64);
-    0x5a visit_i64_ge_u() => Op::IntCmp(IntCmp::GeU, S64);
+    0x50 visit_i64_eqz() with Op::Eqz[S64];
+    0x51 visit_i64_eq() with Op::IntCmp[IntCmp::Eq, S64];
+    0x52 visit_i64_ne() with Op::IntCmp[IntCmp::Ne, S64];
+    0x53 visit_i64_lt_s() with Op::IntCmp[IntCmp::LtS, S64];
+    0x54 visit_i64_lt_u() with Op::IntCmp[IntCmp::LtU, S64];
+    0x55 visit_i64_gt_s() with Op::IntCmp[IntCmp::GtS, S64];
+    0x56 visit_i64_gt_u() with Op::IntCmp[IntCmp::GtU, S64];
+    0x57 visit_i64_le_s() with Op::IntCmp[IntCmp::LeS, S64];
+    0x58 visit_i64_le_u() with Op::IntCmp[IntCmp::LeU, S64];
+    0x59 visit_i64_ge_s() with Op::IntCmp[IntCmp::GeS, S64];
+    0x5a visit_i64_ge_u() with Op::IntCmp[IntCmp::GeU, S64];
 
     0x5b visit_f32_eq() => Op::FloatCmp(FloatCmp::Eq, S32);
     0x5c visit_f32_ne() => Op::FloatCmp(FloatCmp::Ne, S32);
@@ -239,41 +247,41 @@ operators! {
     0x68 visit_i32_ctz() => Op::IntUn(IntUn::Ctz, S32);
     0x69 visit_i32_popcnt() => Op::IntUn(IntUn::Popcnt, S32);
 
-    0x6a visit_i32_add() => Op::IntBin(IntBin::Add, S32);
-    0x6b visit_i32_sub() => Op::IntBin(IntBin::Sub, S32);
-    0x6c visit_i32_mul() => Op::IntBin(IntBin::Mul, S32);
+    0x6a visit_i32_add() with Op::IntBin[IntBin::Add, S32];
+    0x6b visit_i32_sub() with Op::IntBin[IntBin::Sub, S32];
+    0x6c visit_i32_mul() with Op::IntBin[IntBin::Mul, S32];
     0x6d visit_i32_div_s() => Op::Div(Div::DivS, S32);
     0x6e visit_i32_div_u() => Op::Div(Div::DivU, S32);
     0x6f visit_i32_rem_s() => Op::Div(Div::RemS, S32);
     0x70 visit_i32_rem_u() => Op::Div(Div::RemU, S32);
-    0x71 visit_i32_and() => Op::IntBin(IntBin::And, S32);
-    0x72 visit_i32_or() => Op::IntBin(IntBin::Or, S32);
-    0x73 visit_i32_xor() => Op::IntBin(IntBin::Xor, S32);
-    0x74 visit_i32_shl() => Op::Shift(Shift::Shl, S32);
-    0x75 visit_i32_shr_s() => Op::Shift(Shift::ShrS, S32);
-    0x76 visit_i32_shr_u() => Op::Shift(Shift::ShrU, S32);
-    0x77 visit_i32_rotl() => Op::Shift(Shift::Rotl, S32);
-    0x78 visit_i32_rotr() => Op::Shift(Shift::Rotr, S32);
+    0x71 visit_i32_and() with Op::IntBin[IntBin::And, S32];
+    0x72 visit_i32_or() with Op::IntBin[IntBin::Or, S32];
+    0x73 visit_i32_xor() with Op::IntBin[IntBin::Xor, S32];
+    0x74 visit_i32_shl() with Op::Shift[Shift::Shl, S32];
+    0x75 visit_i32_shr_s() with Op::Shift[Shift::ShrS, S32];
+    0x76 visit_i32_shr_u() with Op::Shift[Shift::ShrU, S32];
+    0x77 visit_i32_rotl() with Op::Shift[Shift::Rotl, S32];
+    0x78 visit_i32_rotr() with Op::Shift[Shift::Rotr, S32];
 
     0x79 visit_i64_clz() => Op::IntUn(IntUn::Clz, S64);
     0x7a visit_i64_ctz() => Op::IntUn(IntUn::Ctz, S64);
     0x7b visit_i64_popcnt() => Op::IntUn(IntUn::Popcnt, S64);
 
-    0x7c visit_i64_add() => Op::IntBin(IntBin::Add, S64);
-    0x7d visit_i64_sub() => Op::IntBin(IntBin::Sub, S64);
-    0x7e visit_i64_mul() => Op::IntBin(IntBin::Mul, S64);
+    0x7c visit_i64_add() with Op::IntBin[IntBin::Add, S64];
+    0x7d visit_i64_sub() with Op::IntBin[IntBin::Sub, S64];
+    0x7e visit_i64_mul() with Op::IntBin[IntBin::Mul, S64];
     0x7f visit_i64_div_s() => Op::Div(Div::DivS, S64);
     0x80 visit_i64_div_u() => Op::Div(Div::DivU, S64);
     0x81 visit_i64_rem_s() => Op::Div(Div::RemS, S64);
     0x82 visit_i64_rem_u() => Op::Div(Div::RemU, S64);
-    0x83 visit_i64_and() => Op::IntBin(IntBin::And, S64);
-    0x84 visit_i64_or() => Op::IntBin(IntBin::Or, S64);
-    0x85 visit_i64_xor() => Op::IntBin(IntBin::Xor, S64);
-    0x86 visit_i64_shl() => Op::Shift(Shift::Shl, S64);
-    0x87 visit_i64_shr_s() => Op::Shift(Shift::ShrS, S64);
-    0x88 visit_i64_shr_u() => Op::Shift(Shift::ShrU, S64);
-    0x89 visit_i64_rotl() => Op::Shift(Shift::Rotl, S64);
-    0x8a visit_i64_rotr() => Op::Shift(Shift::Rotr, S64);
+    0x83 visit_i64_and() with Op::IntBin[IntBin::And, S64];
+    0x84 visit_i64_or() with Op::IntBin[IntBin::Or, S64];
+    0x85 visit_i64_xor() with Op::IntBin[IntBin::Xor, S64];
+    0x86 visit_i64_shl() with Op::Shift[Shift::Shl, S64];
+    0x87 visit_i64_shr_s() with Op::Shift[Shift::ShrS, S64];
+    0x88 visit_i64_shr_u() with Op::Shift[Shift::ShrU, S64];
+    0x89 visit_i64_rotl() with Op::Shift[Shift::Rotl, S64];
+    0x8a visit_i64_rotr() with Op::Shift[Shift::Rotr, S64];
 
     0x8b visit_f32_abs() => Op::FloatUn(FloatUn::Abs, S32);
     0x8c visit_f32_neg() => Op::FloatUn(FloatUn::Neg, S32);
@@ -283,13 +291,13 @@ operators! {
     0x90 visit_f32_nearest() => Op::FloatUn(FloatUn::Nearest, S32);
     0x91 visit_f32_sqrt() => Op::FloatUn(FloatUn::Sqrt, S32);
 
-    0x92 visit_f32_add() => Op::FloatBin(FloatBin::Add, S32);
-    0x93 visit_f32_sub() => Op::FloatBin(FloatBin::Sub, S32);
-    0x94 visit_f32_mul() => Op::FloatBin(FloatBin::Mul, S32);
-    0x95 visit_f32_div() => Op::FloatBin(FloatBin::Div, S32);
-    0x96 visit_f32_min() => Op::FloatBin(FloatBin::Min, S32);
-    0x97 visit_f32_max() => Op::FloatBin(FloatBin::Max, S32);
-    0x98 visit_f32_copysign() => Op::FloatBin(FloatBin::Copysign, S32);
+    0x92 visit_f32_add() with Op::FloatBin[FloatBin::Add, S32];
+    0x93 visit_f32_sub() with Op::FloatBin[FloatBin::Sub, S32];
+    0x94 visit_f32_mul() with Op::FloatBin[FloatBin::Mul, S32];
+    0x95 visit_f32_div() with Op::FloatBin[FloatBin::Div, S32];
+    0x96 visit_f32_min() with Op::FloatBin[FloatBin::Min, S32];
+    0x97 visit_f32_max() with Op::FloatBin[FloatBin::Max, S32];
+    0x98 visit_f32_copysign() with Op::FloatBin[FloatBin::Copysign, S32];
 
     0x99 visit_f64_abs() => Op::FloatUn(FloatUn::Abs, S64);
     0x9a visit_f64_neg() => Op::FloatUn(FloatUn::Neg, S64);
@@ -299,13 +307,13 @@ operators! {
     0x9e visit_f64_nearest() => Op::FloatUn(FloatUn::Nearest, S64);
     0x9f visit_f64_sqrt() => Op::FloatUn(FloatUn::Sqrt, S64);
 
-    0xa0 visit_f64_add() => Op::FloatBin(FloatBin::Add, S64);
-    0xa1 visit_f64_sub() => Op::FloatBin(FloatBin::Sub, S64);
-    0xa2 visit_f64_mul() => Op::FloatBin(FloatBin::Mul, S64);
-    0xa3 visit_f64_div() => Op::FloatBin(FloatBin::Div, S64);
-    0xa4 visit_f64_min() => Op::FloatBin(FloatBin::Min, S64);
-    0xa5 visit_f64_max() => Op::FloatBin(FloatBin::Max, S64);
-    0xa6 visit_f64_copysign() => Op::FloatBin(FloatBin::Copysign, S64);
+    0xa0 visit_f64_add() with Op::FloatBin[FloatBin::Add, S64];
+    0xa1 visit_f64_sub() with Op::FloatBin[FloatBin::Sub, S64];
+    0xa2 visit_f64_mul() with Op::FloatBin[FloatBin::Mul, S64];
+    0xa3 visit_f64_div() with Op::FloatBin[FloatBin::Div, S64];
+    0xa4 visit_f64_min() with Op::FloatBin[FloatBin::Min, S64];
+    0xa5 visit_f64_max() with Op::FloatBin[FloatBin::Max, S64];
+    0xa6 visit_f64_copysign() with Op::FloatBin[FloatBin::Copysign, S64];
 
     0xa7 visit_i32_wrap_i64() => Op::Wrap;
     0xa8 visit_i32_trunc_f32_s() => Op::Trunc { from: S32, to: S32, signed: true, sat: false };

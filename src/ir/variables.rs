@@ -4,7 +4,7 @@ use wasmparser::{HeapType, Ieee32, Ieee64};
 
 use super::lower::Recorder;
 use super::module::ConstExpr;
-use super::op::{IntCmp, Op};
+use super::op::{IntCmp, Op, Src};
 use super::types::Size::S32;
 use super::types::{FuncIdx, GlobalIdx, LocalIdx, ValType};
 
@@ -97,7 +97,8 @@ impl Recorder<'_> {
         if self.just_read(local) {
             self.unrecord(1);
         } else {
-            self.record(Op::LocalSet(local));
+            let src = self.take_src();
+            self.record(Op::LocalSet(local, src));
         }
     }
 
@@ -143,7 +144,7 @@ impl Recorder<'_> {
                 let Op::LocalTee(local) = *last else {
                     unreachable!("just matched");
                 };
-                *last = Op::LocalSet(local);
+                *last = Op::LocalSet(local, Src::Stack);
             }
             _ => self.record(Op::Drop),
         }
@@ -191,10 +192,11 @@ impl Recorder<'_> {
         if !self.live() {
             return;
         }
-        if let Some(Op::IntCmp(cmp, _)) = self.out.ops.last_mut() {
+        if let Some(Op::IntCmp(cmp, ..)) = self.out.ops.last_mut() {
             *cmp = IntCmp::negated(*cmp);
         } else {
-            self.record(Op::Eqz(S32));
+            let src = self.take_src();
+            self.record(Op::Eqz(S32, src));
         }
     }
 }
