@@ -15,13 +15,11 @@ fn straight_code() {
             (drop (f64.neg (local.get 1)))
             (i64.add (i64.load32_u (i32.const 4)) (i64.extend_i32_s (local.tee 0 (i32.const 7))))))",
         "local.get 0
-         i64.const -1
-         i64.store offset=8
+         i64.store offset=8 (-1)
          local.get 1
          f64.neg
          drop
-         i32.const 4
-         i64.load32_u
+         i64.load32_u (4)
          i32.const 7
          local.tee 0
          i64.extend_i32_s
@@ -38,8 +36,7 @@ fn loops_and_blocks() {
             (block (nop))))",
         "block L1
          loop L2
-         local.get 0
-         br_if L1
+         br_if L1 (local.get 0)
          br L2
          L1:
          block L3
@@ -172,12 +169,10 @@ fn the_functions_label() {
             (block (br_if 1 (i32.const 2) (local.get 0)) (drop) (br 1 (i32.const 3)))
             (unreachable)))",
         "i32.const 1
-         local.get 0
-         br_if L0
+         br_if L0 (local.get 0)
          block L1
          i32.const 2
-         local.get 0
-         br_if L0
+         br_if L0 (local.get 0)
          drop
          i32.const 3
          return
@@ -247,8 +242,7 @@ fn constant_ifs_keep_their_branches() {
                 (else (unreachable)))))",
         "block L1
          i32.const 2
-         local.get 0
-         br_if L1
+         br_if L1 (local.get 0)
          L1:
          return",
     );
@@ -271,8 +265,7 @@ fn a_constant_before_a_label_decides_nothing() {
             (br_if 0)))",
         "block L1
          i32.const 1
-         local.get 0
-         br_if L1
+         br_if L1 (local.get 0)
          L1:
          br_if L0
          L0:
@@ -319,15 +312,15 @@ fn rewrites() {
     );
     assert_records(
         &body("(br_if 0 (i32.eqz (i32.eqz (local.get 0))))"),
-        "local.get 0\nbr_if L0\nL0:\nreturn",
+        "br_if L0 (local.get 0)\nL0:\nreturn",
     );
     assert_records(
         &body("(br_if 0 (i32.eqz (i64.lt_u (local.get 1) (local.get 2))))"),
-        "local.get 1\nlocal.get 2\ni64.ge_u\nbr_if L0\nL0:\nreturn",
+        "local.get 1\ni64.ge_u (local.get 2)\nbr_if L0\nL0:\nreturn",
     );
     assert_records(
         &body("(local.set 0 (i32.eqz (i32.eqz (local.get 0))))"),
-        "local.get 0\ni32.eqz\ni32.eqz\nlocal.set 0\nreturn",
+        "i32.eqz (local.get 0)\ni32.eqz\nlocal.set 0\nreturn",
     );
 }
 
@@ -364,7 +357,7 @@ fn calls_and_builtins() {
                 (drop) (drop)))",
     );
     let records: Vec<String> = func.ops.iter().map(ToString::to_string).collect();
-    let expected = "loop L1|local.get 0|memory.grow 0|drop|local.get 0|br_if L1|local.get 0|call 0\
+    let expected = "loop L1|local.get 0|memory.grow 0|drop|br_if L1 (local.get 0)|local.get 0|call 0\
         |i32.const 0|ref.null funcref|table.set 0|local.get 0|i32.const 1\
         |call_indirect 0 (type 0)|drop|drop|return";
     assert_eq!(records.join("|"), expected);
@@ -460,7 +453,7 @@ fn buffers_are_reused() {
     }
     assert_eq!(
         seen,
-        [(8, 2, 1, 1), (3, 0, 1, 0), (5, 0, 3, 0), (1, 0, 0, 0)]
+        [(8, 2, 1, 1), (2, 0, 1, 0), (3, 0, 3, 0), (1, 0, 0, 0)]
     );
     assert_eq!(func.labels.len(), 1);
     assert_eq!(func.max_height, 0);
@@ -498,8 +491,7 @@ fn display_shows_all() {
         "    0x2c  local.get 0",
         "    0x2e  call 0",
         "    0x30  drop",
-        "    0x31  local.get 0",
-        "    0x33  i64.load offset=4",
+        "    0x33  i64.load offset=4 (local.get 0)",
         "    0x36  drop",
         "    0x37  f32.const 1.5",
         "    0x3c  f32.const nan:0x200000",
