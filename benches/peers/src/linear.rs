@@ -173,7 +173,7 @@ fn nested(code: &mut InstructionSink, n: u32) {
         code.local_get(0)
             .i32_const(i as i32)
             .i32_eq()
-            .br_if(i / 2)
+            .br_if((n - i) / 2)
             .end();
     }
     code.local_get(0);
@@ -201,7 +201,7 @@ fn nested_loops(code: &mut InstructionSink, n: u32) {
             .i32_const(1)
             .i32_sub()
             .local_tee(0)
-            .br_if(i)
+            .br_if((n - 1 - i) / 2)
             .end();
     }
     code.local_get(1);
