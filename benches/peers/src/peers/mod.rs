@@ -1,5 +1,7 @@
 //! The runtimes.
 
+#[cfg(feature = "pronto")]
+mod pronto;
 #[cfg(feature = "wasmer")]
 mod wasmer;
 #[cfg(feature = "wasmi")]
@@ -14,6 +16,8 @@ use anyhow::Result;
 /// The runtimes that take part in `bench`, Pronto first.
 pub fn all(bench: Bench, options: &Options) -> Result<Vec<Box<dyn Peer>>> {
     let mut peers: Vec<Box<dyn Peer>> = Vec::new();
+    #[cfg(feature = "pronto")]
+    peers.extend(pronto::all()?);
     #[cfg(feature = "wasmtime")]
     peers.extend(wasmtime::all()?);
     #[cfg(feature = "wasmer")]

@@ -1,0 +1,119 @@
+//! Pronto, with each of its two ways to keep the guest within its memory.
+
+use crate::peer::{Calls, Compiled, Peer, Prepared, Running};
+use anyhow::Result;
+use pronto::{Caller, Config, Engine, Instance, InstancePre, Linker, Module, Store, TypedFunc};
+
+pub fn all() -> Result<Vec<Box<dyn Peer>>> {
+    Ok(vec![
+        Box::new(Pronto::new("Pronto", true)?),
+        Box::new(Pronto::new("Pronto checks", false)?),
+    ])
+}
+
+struct Pronto {
+    name: &'static str,
+    engine: Engine,
+}
+
+impl Pronto {
+    fn new(name: &'static str, guard: bool) -> Result<Self> {
+        let mut config = Config::new();
+        config
+            .parallel_compilation(false)
+            .signals_based_traps(guard);
+        Ok(Self {
+            name,
+            engine: Engine::new(&config)?,
+        })
+    }
+}
+
+impl Peer for Pronto {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn compile(&self, wasm: &[u8]) -> Result<Box<dyn Compiled>> {
+        Ok(Box::new(Module::from_binary(&self.engine, wasm)?))
+    }
+
+    fn calls(&self, wasm: &[u8], other: &[u8]) -> Result<Box<dyn Calls>> {
+        let mut store = Store::new(&self.engine, None);
+        let mut linker = Linker::new(&self.engine);
+        linker.func_wrap("host", "nop", |x: i32| x)?;
+        linker.func_wrap(
+            "host",
+            "reenter",
+            |mut caller: Caller<'_, State>, count: i32| -> pronto::Result<i32> {
+                let nop = caller.data().clone().expect("set before the first call");
+                for i in 0..count {
+                    nop.call(&mut caller, i)?;
+                }
+                Ok(count)
+            },
+        )?;
+        let other = linker.instantiate(&mut store, &Module::from_binary(&self.engine, other)?)?;
+        linker.instance(&mut store, "other", other)?;
+        let instance = linker.instantiate(&mut store, &Module::from_binary(&self.engine, wasm)?)?;
+        let nop = instance.get_typed_func(&store, "nop")?;
+        *store.data_mut() = Some(nop.clone());
+        Ok(Box::new(Guest {
+            store,
+            instance,
+            nop,
+        }))
+    }
+}
+
+impl Compiled for Module {
+    fn code_bytes(&self) -> Option<usize> {
+        Some(self.text().len())
+    }
+
+    fn prepare(self: Box<Self>) -> Result<Box<dyn Prepared>> {
+        let mut linker = Linker::new(self.engine());
+        linker.define_unknown_imports_as_traps(&self)?;
+        Ok(Box::new(linker.instantiate_pre(&self)?))
+    }
+}
+
+impl Prepared for InstancePre<()> {
+    fn instantiate(&self) -> Result<Box<dyn Running>> {
+        let mut store = Store::new(self.module().engine(), ());
+        let instance = InstancePre::instantiate(self, &mut store)?;
+        Ok(Box::new((store, instance)))
+    }
+}
+
+impl Running for (Store<()>, Instance) {
+    fn run(&mut self, scale: i32) -> Result<i64> {
+        let run = self.1.get_typed_func::<i32, i64>(&self.0, "run")?;
+        Ok(run.call(&mut self.0, scale)?)
+    }
+}
+
+/// The export that `reenter` calls.
+type State = Option<TypedFunc<i32, i32>>;
+
+struct Guest {
+    store: Store<State>,
+    instance: Instance,
+    nop: TypedFunc<i32, i32>,
+}
+
+impl Calls for Guest {
+    fn enter(&mut self, count: i32) -> Result<()> {
+        for i in 0..count {
+            self.nop.call(&mut self.store, i)?;
+        }
+        Ok(())
+    }
+
+    fn guest(&mut self, name: &str, count: i32) -> Result<i32> {
+        let function = self
+            .instance
+            .get_typed_func::<i32, i32>(&self.store, name)?;
+        Ok(function.call(&mut self.store, count)?)
+    }
+}
