@@ -93,11 +93,6 @@ pub(crate) unsafe fn serve(
             let elem = core.tables[table(1) as usize].get(wide(0));
             engine.ints[0] = elem.ok_or(Trap::TableOutOfBounds)?;
         }
-        TABLE_SET => {
-            let table = table(2) as usize;
-            // SAFETY: validated code passes references of the table's type.
-            unsafe { core.tables[table].set(wide(0), 1, |_| args[1])? };
-        }
         TABLE_SIZE => engine.ints[0] = core.tables[table(0) as usize].len(),
         TABLE_GROW => {
             let table = table(2) as usize;
@@ -105,10 +100,15 @@ pub(crate) unsafe fn serve(
             let old = unsafe { core.tables[table].grow(limiter, wide(1), args[0])? };
             engine.ints[0] = old.unwrap_or(FAILED);
         }
-        TABLE_FILL => {
-            let table = table(3) as usize;
+        code @ (TABLE_SET | TABLE_FILL) => {
+            let set = code == TABLE_SET;
+            let (table, len) = if set {
+                (table(2), 1)
+            } else {
+                (table(3), wide(2))
+            };
             // SAFETY: validated code passes references of the table's type.
-            unsafe { core.tables[table].set(wide(0), wide(2), |_| args[1])? };
+            unsafe { core.tables[table as usize].set(wide(0), len, |_| args[1])? };
         }
         TABLE_COPY => {
             let (to, from) = ((table(3), wide(0)), (table(4), wide(1)));

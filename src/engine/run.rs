@@ -105,8 +105,12 @@ impl Machine {
     fn set_up(&mut self, engine: &Engine) -> Result<()> {
         let stack = ValueStack::new(engine.config().max_wasm_stack)?;
         let thunks = engine.thunks();
+        let mut state = Box::<CallEngine>::new_uninit();
         // SAFETY: zeros are a call engine: integers and null pointers.
-        let mut state = unsafe { Box::<CallEngine>::new_zeroed().assume_init() };
+        let mut state = unsafe {
+            state.as_mut_ptr().write_bytes(0, 1);
+            state.assume_init()
+        };
         state.stack_limit = stack.limit();
         state.guest_sp = stack.top() as usize;
         state.dispatch = self.dispatch as usize;

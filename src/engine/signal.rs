@@ -35,7 +35,7 @@ pub(crate) fn install() -> Result<()> {
             }
         });
         let [segv, bus] = previous;
-        PREVIOUS.get_or_init(|| match (segv.clone(), bus.clone()) {
+        PREVIOUS.get_or_init(|| match (segv, bus) {
             (Ok(segv), Ok(bus)) => [segv, bus],
             // SAFETY: zeros are the default action.
             _ => unsafe { std::mem::zeroed() },

@@ -112,7 +112,7 @@ impl TableData {
     }
 
     /// A reference as compiled code holds it outside tables.
-    fn from_elem(&self, elem: u64) -> u64 {
+    fn elem_bits(&self, elem: u64) -> u64 {
         if elem == func::null_ref() && self.ty.element() == ValType::FuncRef {
             return 0;
         }
@@ -158,7 +158,7 @@ impl TableData {
     /// The reference at `index`.
     pub(crate) fn get(&self, index: u64) -> Option<u64> {
         let elem = self.elems.get(usize::try_from(index).ok()?)?;
-        Some(self.from_elem(*elem))
+        Some(self.elem_bits(*elem))
     }
 
     /// Sets `len` elements from `index` on to the references that `bits` gives for 0, 1, ...

@@ -4,8 +4,8 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use pronto::{
-    Caller, Context, Error, ExternRef, Func, FuncType, I32Exit, Linker, Result, Store, Trap, Val,
-    ValType,
+    Caller, Context, Engine, Error, ExternRef, Func, FuncType, I32Exit, Linker, Module, Result,
+    Store, Trap, Val, ValType,
 };
 
 use crate::support::{each, module};
@@ -22,55 +22,51 @@ impl fmt::Display for Custom {
 
 impl std::error::Error for Custom {}
 
+/// Host functions of every shape, and a guest that calls each.
+fn shapes(engine: &Engine) -> (Linker<u32>, Module) {
+    let mut linker: Linker<u32> = Linker::new(engine);
+    linker
+        .func_wrap("h", "none", |mut c: Caller<'_, u32>| *c.data_mut() += 1)
+        .unwrap()
+        .func_wrap("h", "unsigned", |a: u32, b: u64| (b, a))
+        .unwrap()
+        .func_wrap("h", "result", |a: f32| -> Result<f64> {
+            Ok(f64::from(a) * 2.0)
+        })
+        .unwrap()
+        .func_wrap("h", "tuple", |c: Caller<'_, u32>, a: i32| {
+            (a, *c.data(), 0.5_f32, 0.25_f64)
+        })
+        .unwrap();
+    let ty = FuncType::new([ValType::I32, ValType::F64], [ValType::F64, ValType::I32]);
+    linker
+        .func_new("h", "dynamic", ty, |mut caller, params, results| {
+            *caller.data_mut() += 10;
+            results.clone_from_slice(params);
+            results.reverse();
+            Ok(())
+        })
+        .unwrap();
+    let guest = r#"(module
+        (import "h" "none" (func $none))
+        (import "h" "unsigned" (func $unsigned (param i32 i64) (result i64 i32)))
+        (import "h" "result" (func $result (param f32) (result f64)))
+        (import "h" "tuple" (func $tuple (param i32) (result i32 i32 f32 f64)))
+        (import "h" "dynamic" (func $dynamic (param i32 f64) (result f64 i32)))
+        (func (export "none") call $none call $none)
+        (func (export "unsigned") (param i32 i64) (result i64 i32)
+            local.get 0 local.get 1 call $unsigned)
+        (func (export "result") (param f32) (result f64) local.get 0 call $result)
+        (func (export "tuple") (param i32) (result i32 i32 f32 f64) local.get 0 call $tuple)
+        (func (export "dynamic") (param i32 f64) (result f64 i32)
+            local.get 0 local.get 1 call $dynamic))"#;
+    (linker, module(engine, guest))
+}
+
 #[test]
 fn every_shape() {
     each(|engine| {
-        let mut linker: Linker<u32> = Linker::new(engine);
-        let seen = |name: &'static str| name;
-        linker
-            .func_wrap("h", seen("none"), |mut caller: Caller<'_, u32>| {
-                *caller.data_mut() += 1
-            })
-            .unwrap()
-            .func_wrap("h", "unsigned", |a: u32, b: u64| (b, a))
-            .unwrap()
-            .func_wrap("h", "result", |a: f32| -> Result<f64> {
-                Ok(f64::from(a) * 2.0)
-            })
-            .unwrap()
-            .func_wrap("h", "tuple", |c: Caller<'_, u32>, a: i32| {
-                (a, *c.data(), 0.5_f32, 0.25_f64)
-            })
-            .unwrap()
-            .func_new(
-                "h",
-                "dynamic",
-                FuncType::new([ValType::I32, ValType::F64], [ValType::F64, ValType::I32]),
-                |mut caller: Caller<'_, u32>, params, results| {
-                    *caller.data_mut() += 10;
-                    results[0] = params[1].clone();
-                    results[1] = params[0].clone();
-                    Ok(())
-                },
-            )
-            .unwrap();
-        let module = module(
-            engine,
-            r#"(module
-                (import "h" "none" (func $none))
-                (import "h" "unsigned" (func $unsigned (param i32 i64) (result i64 i32)))
-                (import "h" "result" (func $result (param f32) (result f64)))
-                (import "h" "tuple" (func $tuple (param i32) (result i32 i32 f32 f64)))
-                (import "h" "dynamic" (func $dynamic (param i32 f64) (result f64 i32)))
-                (func (export "none") call $none call $none)
-                (func (export "unsigned") (param i32 i64) (result i64 i32)
-                    local.get 0 local.get 1 call $unsigned)
-                (func (export "result") (param f32) (result f64) local.get 0 call $result)
-                (func (export "tuple") (param i32) (result i32 i32 f32 f64)
-                    local.get 0 call $tuple)
-                (func (export "dynamic") (param i32 f64) (result f64 i32)
-                    local.get 0 local.get 1 call $dynamic))"#,
-        );
+        let (linker, module) = shapes(engine);
         let mut store = Store::new(engine, 0);
         let instance = linker.instantiate(&mut store, &module).unwrap();
         macro_rules! call {
@@ -83,15 +79,11 @@ fn every_shape() {
         }
         call!("none", () => ());
         assert_eq!(*store.data(), 2);
-        assert_eq!(
-            call!("unsigned", (u32::MAX, u64::MAX) => (u64, u32)),
-            (u64::MAX, u32::MAX)
-        );
+        let (b, a) = call!("unsigned", (u32::MAX, u64::MAX) => (u64, u32));
+        assert_eq!((a, b), (u32::MAX, u64::MAX));
         assert_eq!(call!("result", 1.25_f32 => f64), 2.5);
-        assert_eq!(
-            call!("tuple", -3 => (i32, i32, f32, f64)),
-            (-3, 2, 0.5, 0.25)
-        );
+        let tuple = call!("tuple", -3 => (i32, i32, f32, f64));
+        assert_eq!(tuple, (-3, 2, 0.5, 0.25));
         assert_eq!(call!("dynamic", (7, 1e300) => (f64, i32)), (1e300, 7));
         assert_eq!(store.into_data(), 12);
     });
