@@ -7,7 +7,7 @@ use super::instance;
 use super::memory::LimiterRef;
 use super::store::StoreCore;
 use super::table;
-use crate::asm::abi::CallEngine;
+use crate::asm::abi::{CallEngine, INT_ARGS};
 use crate::error::{Result, Trap};
 use crate::ir::op::Builtin;
 use crate::ir::types::{DataIdx, ElemIdx, MemIdx, TableIdx, ValType};
@@ -64,64 +64,111 @@ pub(crate) unsafe fn serve(
     limiter: LimiterRef<'_>,
     engine: &mut CallEngine,
 ) -> Result<()> {
-    let args = engine.ints;
-    let arg = |n: usize| args[n] as u32;
-    let wide = |n: usize| u64::from(args[n] as u32);
     // SAFETY: the current instance is one of the store's.
     let this = unsafe { (*engine.instance).data } as usize;
-    let data = &core.instances[this];
-    let memory = |n: usize| data.memories[arg(n) as usize];
-    let table = |n: usize| data.tables[arg(n) as usize];
-    match engine.exit_arg {
+    let args = Args(engine.ints);
+    let result = match engine.exit_arg {
         MEMORY_GROW => {
-            let memory = memory(1) as usize;
-            let old = core.memories[memory].grow(limiter, wide(0))?;
-            engine.ints[0] = old.unwrap_or(FAILED);
+            let memory = core.instances[this].memories[args.index(1)];
+            let old = core.memories[memory as usize].grow(limiter, args.u32(0))?;
+            Some(old.unwrap_or(FAILED))
         }
-        MEMORY_FILL => memory_fill(core, memory(3), wide(0), arg(1) as u8, wide(2))?,
-        MEMORY_COPY => {
-            let (to, from) = ((memory(3), wide(0)), (memory(4), wide(1)));
-            memory_copy(core, to, from, wide(2))?;
-        }
-        MEMORY_INIT => {
-            let segment = data.segment(arg(3));
-            let to = (memory(4), wide(0));
-            instance::write_memory(&core.memories, to, segment, wide(1), wide(2))?;
-        }
-        DATA_DROP => core.instances[this].dropped_datas.insert(arg(0)),
-        TABLE_GET => {
-            let elem = core.tables[table(1) as usize].get(wide(0));
-            engine.ints[0] = elem.ok_or(Trap::TableOutOfBounds)?;
-        }
-        TABLE_SIZE => engine.ints[0] = core.tables[table(0) as usize].len(),
         TABLE_GROW => {
-            let table = table(2) as usize;
+            let table = core.instances[this].tables[args.index(2)];
+            let (init, delta) = (args.0[0], args.u32(1));
             // SAFETY: validated code passes references of the table's type.
-            let old = unsafe { core.tables[table].grow(limiter, wide(1), args[0])? };
-            engine.ints[0] = old.unwrap_or(FAILED);
+            let old = unsafe { core.tables[table as usize].grow(limiter, delta, init)? };
+            Some(old.unwrap_or(FAILED))
         }
-        code @ (TABLE_SET | TABLE_FILL) => {
-            let set = code == TABLE_SET;
-            let (table, len) = if set {
-                (table(2), 1)
-            } else {
-                (table(3), wide(2))
-            };
-            // SAFETY: validated code passes references of the table's type.
-            unsafe { core.tables[table as usize].set(wide(0), len, |_| args[1])? };
+        code @ (MEMORY_FILL | MEMORY_COPY | MEMORY_INIT | DATA_DROP) => {
+            serve_memory(core, this, code, args)?;
+            None
         }
-        TABLE_COPY => {
-            let (to, from) = ((table(3), wide(0)), (table(4), wide(1)));
-            table::copy(&mut core.tables, to, from, wide(2))?;
-        }
-        TABLE_INIT => {
-            let (elem, to) = (ElemIdx(arg(3)), (table(4), wide(0)));
-            instance::write_table(core, this, to, elem, wide(1), wide(2))?;
-        }
-        ELEM_DROP => core.instances[this].dropped_elems.insert(arg(0)),
-        code => unreachable!("no builtin has number {code}"),
+        // SAFETY: validated code passes references of the tables' types.
+        code => unsafe { serve_table(core, this, code, args)? },
+    };
+    if let Some(result) = result {
+        engine.ints[0] = result;
     }
     Ok(())
+}
+
+/// Integer arguments: operands, then indices.
+#[derive(Clone, Copy)]
+struct Args([u64; INT_ARGS]);
+
+impl Args {
+    /// An `i32` operand; the upper half of its register may be anything.
+    fn u32(self, n: usize) -> u64 {
+        u64::from(self.0[n] as u32)
+    }
+
+    fn index(self, n: usize) -> usize {
+        self.0[n] as u32 as usize
+    }
+}
+
+fn serve_memory(core: &mut StoreCore, this: usize, code: u32, args: Args) -> Result<(), Trap> {
+    let data = &core.instances[this];
+    let memory = |n: usize| data.memories[args.index(n)];
+    let (to, from, len) = (args.u32(0), args.u32(1), args.u32(2));
+    match code {
+        MEMORY_FILL => memory_fill(core, memory(3), to, from as u8, len),
+        MEMORY_COPY => memory_copy(core, (memory(3), to), (memory(4), from), len),
+        MEMORY_INIT => {
+            let segment = data.segment(args.index(3) as u32);
+            instance::write_memory(&core.memories, (memory(4), to), segment, from, len)
+        }
+        DATA_DROP => {
+            core.instances[this]
+                .dropped_datas
+                .insert(args.index(0) as u32);
+            Ok(())
+        }
+        code => unreachable!("builtin {code} is not one of memories"),
+    }
+}
+
+/// The result, if the builtin has one.
+///
+/// # Safety
+///
+/// References among the arguments are of the table's type.
+unsafe fn serve_table(
+    core: &mut StoreCore,
+    this: usize,
+    code: u32,
+    args: Args,
+) -> Result<Option<u64>, Trap> {
+    let data = &core.instances[this];
+    let table = |n: usize| data.tables[args.index(n)];
+    let (to, from, len) = (args.u32(0), args.u32(1), args.u32(2));
+    match code {
+        TABLE_GET => {
+            let elem = core.tables[table(1) as usize].get(to);
+            return elem.map(Some).ok_or(Trap::TableOutOfBounds);
+        }
+        TABLE_SIZE => return Ok(Some(core.tables[table(0) as usize].len())),
+        TABLE_SET | TABLE_FILL => {
+            let set = code == TABLE_SET;
+            let (table, len) = if set { (table(2), 1) } else { (table(3), len) };
+            // SAFETY: the caller's promise.
+            unsafe { core.tables[table as usize].set(to, len, |_| args.0[1])? };
+        }
+        TABLE_COPY => {
+            let (to, from) = ((table(3), to), (table(4), from));
+            table::copy(&mut core.tables, to, from, len)?;
+        }
+        TABLE_INIT => {
+            let elem = ElemIdx(args.index(3) as u32);
+            instance::write_table(core, this, (table(4), to), elem, from, len)?;
+        }
+        ELEM_DROP => core.instances[this]
+            .dropped_elems
+            .insert(args.index(0) as u32),
+        code => unreachable!("no builtin has number {code}"),
+    }
+    Ok(None)
 }
 
 fn memory_fill(core: &StoreCore, memory: u32, dst: u64, value: u8, len: u64) -> Result<(), Trap> {

@@ -82,11 +82,14 @@ mod tests {
     #[test]
     fn deep_recursion_is_noticed() {
         fn recurse(depth: usize) -> usize {
-            let bytes = std::hint::black_box([depth as u8; 4096]);
-            if !has_room() {
-                return depth;
-            }
-            recurse(depth + 1) + usize::from(bytes[0] & 0)
+            let bytes = [depth as u8; 4096];
+            let deepest = if has_room() {
+                recurse(depth + 1)
+            } else {
+                depth
+            };
+            std::hint::black_box(bytes);
+            deepest
         }
         let thread = std::thread::Builder::new().stack_size(2 << 20);
         let depth = thread.spawn(|| recurse(0)).unwrap().join().unwrap();
