@@ -95,8 +95,7 @@ pub(crate) struct EngineOptions {
     #[arg(long, value_name = "BYTES")]
     max_wasm_stack: Option<usize>,
 
-    /// Switch a proposal on or off: bulk-memory, extended-const, multi-memory, multi-value,
-    /// reference-types
+    /// Switch a proposal on or off: bulk-memory, extended-const, multi-value, reference-types
     #[arg(long = "wasm", value_name = "FEATURE[=y|n]", value_parser = parse_feature)]
     features: Vec<(Feature, bool)>,
 }
@@ -111,7 +110,6 @@ enum MemoryMode {
 enum Feature {
     BulkMemory,
     ExtendedConst,
-    MultiMemory,
     MultiValue,
     ReferenceTypes,
 }
@@ -129,7 +127,6 @@ impl EngineOptions {
             match feature {
                 Feature::BulkMemory => config.wasm_bulk_memory(*on),
                 Feature::ExtendedConst => config.wasm_extended_const(*on),
-                Feature::MultiMemory => config.wasm_multi_memory(*on),
                 Feature::MultiValue => config.wasm_multi_value(*on),
                 Feature::ReferenceTypes => config.wasm_reference_types(*on),
             };
@@ -223,14 +220,14 @@ mod tests {
     #[test]
     fn features_switch() {
         assert!(matches!(
-            parse_feature("multi-memory"),
-            Ok((Feature::MultiMemory, true))
+            parse_feature("multi-value"),
+            Ok((Feature::MultiValue, true))
         ));
         assert!(matches!(
             parse_feature("bulk-memory=n"),
             Ok((Feature::BulkMemory, false))
         ));
         assert!(parse_feature("gc").is_err());
-        assert!(parse_feature("multi-memory=maybe").is_err());
+        assert!(parse_feature("multi-value=maybe").is_err());
     }
 }

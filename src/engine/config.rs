@@ -111,11 +111,6 @@ impl Config {
         self.feature(WasmFeatures::EXTENDED_CONST, enable)
     }
 
-    /// Several memories in a module. Default: false.
-    pub fn wasm_multi_memory(&mut self, enable: bool) -> &mut Self {
-        self.feature(WasmFeatures::MULTI_MEMORY, enable)
-    }
-
     /// Reports calls of guest functions to `listener`: those that it chooses when a module is
     /// compiled. Functions that it does not choose cost nothing.
     pub fn function_listener(&mut self, listener: impl FunctionListener) -> &mut Self {

@@ -32,7 +32,7 @@ pub(crate) struct HostFunc {
     /// First, so that a pointer to it is one to the whole.
     pub(crate) func_ref: VmFuncRef,
     /// Serves a call whose arguments are in the call engine: 0, or 1 if it failed.
-    pub(crate) serve: unsafe fn(*const HostFunc, *mut CallEngine) -> u32,
+    pub(crate) serve: unsafe extern "C" fn(*const HostFunc, *mut CallEngine) -> u32,
 }
 
 /// A host function.
@@ -70,7 +70,7 @@ impl<F: Send + Sync + 'static> HostFuncOf<F> {
     fn new(
         engine: &Engine,
         ty: &FuncType,
-        serve: unsafe fn(*const HostFunc, *mut CallEngine) -> u32,
+        serve: unsafe extern "C" fn(*const HostFunc, *mut CallEngine) -> u32,
         f: F,
     ) -> HostFuncHandle {
         Arc::new(Self {
@@ -115,7 +115,7 @@ unsafe fn guarded<T: 'static>(engine: *mut CallEngine, body: impl FnOnce() -> Re
 ///
 /// `host` is the head of a `HostFuncOf<F>`, and `engine` belongs to a store of `T` and holds
 /// arguments of types `P`.
-unsafe fn serve_typed<T, P, R, F>(host: *const HostFunc, engine: *mut CallEngine) -> u32
+unsafe extern "C" fn serve_typed<T, P, R, F>(host: *const HostFunc, engine: *mut CallEngine) -> u32
 where
     T: 'static,
     P: Values,
@@ -147,7 +147,7 @@ struct Dynamic<F> {
 ///
 /// `host` is the head of a `HostFuncOf<Dynamic<F>>`, and `engine` belongs to a store of `T` and
 /// holds arguments of its parameters' types.
-unsafe fn serve_dynamic<T, F>(host: *const HostFunc, engine: *mut CallEngine) -> u32
+unsafe extern "C" fn serve_dynamic<T, F>(host: *const HostFunc, engine: *mut CallEngine) -> u32
 where
     T: 'static,
     F: Fn(Caller<'_, T>, &[Val], &mut [Val]) -> Result<()> + 'static,

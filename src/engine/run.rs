@@ -165,21 +165,21 @@ pub(crate) unsafe fn call<T: 'static>(
         if (*func.as_ptr()).instance.is_null() {
             return call_host(core, engine, func);
         }
-        let outer = Activation {
-            guest_sp: (*engine).guest_sp,
-            instance: (*engine).instance,
-        };
-        if !outer.instance.is_null() {
+        let (guest_sp, instance) = ((*engine).guest_sp, (*engine).instance);
+        if !instance.is_null() {
             check_nested()?;
         }
-        let top = (outer.guest_sp & !15) - size_of::<Activation>();
-        (top as *mut Activation).write(outer);
+        let top = (guest_sp & !15) - size_of::<Activation>();
+        // Field by field: a vector assembled in memory would wait for its halves.
+        let outer = top as *mut Activation;
+        (*outer).guest_sp = guest_sp;
+        (*outer).instance = instance;
         ((*core).machine.enter)(engine, func.as_ptr(), top);
         if (*engine).exit != ExitCode::RETURNED {
-            return Err(failed(core, engine, outer));
+            return Err(failed(core, engine, top));
         }
-        (*engine).guest_sp = outer.guest_sp;
-        (*engine).instance = outer.instance;
+        (*engine).guest_sp = guest_sp;
+        (*engine).instance = instance;
         Ok(())
     }
 }
@@ -233,15 +233,17 @@ unsafe fn take_failure(core: *mut StoreCore) -> Failure {
     }
 }
 
-/// The guest has not returned: says why, and makes the engine ready for the next call.
+/// The guest has not returned: says why, and makes the engine ready for the next call. `top` is
+/// the address of the [`Activation`] that is ended.
 ///
 /// # Safety
 ///
 /// As [`call`], after `enter`.
 #[cold]
-unsafe fn failed(core: *mut StoreCore, engine: *mut CallEngine, outer: Activation) -> Error {
+unsafe fn failed(core: *mut StoreCore, engine: *mut CallEngine, top: usize) -> Error {
     // SAFETY: the caller's promises.
     unsafe {
+        let outer = (top as *const Activation).read();
         let trap_code = (*engine).exit.trap();
         let mut failure = match trap_code {
             Some(code) => Failure::Error(trap(code, engine)),
@@ -260,7 +262,7 @@ unsafe fn failed(core: *mut StoreCore, engine: *mut CallEngine, outer: Activatio
         };
         // A function that found the stack full has not begun.
         let begun = usize::from(trap_code == Some(TrapCode::StackOverflow));
-        let ended = frames.take_while(|frame| frame.sp < outer.guest_sp);
+        let ended = frames.take_while(|frame| frame.sp < top);
         let listened = listener::abort(&*core, ended.skip(begun), error);
         (*engine).guest_sp = outer.guest_sp;
         (*engine).instance = outer.instance;
@@ -311,6 +313,20 @@ unsafe extern "C" fn dispatch<T: 'static>(engine: *mut CallEngine) -> u32 {
             let host = (*engine).callee.cast::<HostFunc>();
             return ((*host).serve)(host, engine);
         }
+        serve_rest::<T>(engine)
+    }
+}
+
+/// Serves exits other than host calls. Apart, so that a host call is a jump.
+///
+/// # Safety
+///
+/// As [`dispatch`].
+#[cold]
+#[inline(never)]
+unsafe extern "C" fn serve_rest<T: 'static>(engine: *mut CallEngine) -> u32 {
+    // SAFETY: the caller's promises.
+    unsafe {
         let store = (*engine).store.cast::<StoreInner<T>>();
         let served = catch_unwind(AssertUnwindSafe(|| {
             let (core, limiter) = (*store).split();

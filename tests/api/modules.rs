@@ -105,7 +105,7 @@ fn files() {
 #[test]
 fn features_are_switches() {
     type Switch = fn(&mut Config, bool) -> &mut Config;
-    let cases: [(Switch, &str); 5] = [
+    let cases: [(Switch, &str); 4] = [
         (
             Config::wasm_bulk_memory,
             "(module (memory 1) (func (memory.fill (i32.const 0) (i32.const 0) (i32.const 0))))",
@@ -122,7 +122,6 @@ fn features_are_switches() {
             Config::wasm_extended_const,
             "(module (global i32 (i32.add (i32.const 1) (i32.const 2))))",
         ),
-        (Config::wasm_multi_memory, "(module (memory 1) (memory 1))"),
     ];
     for (switch, wat) in cases {
         let bytes = wat::parse_str(wat).unwrap();
