@@ -3,9 +3,11 @@
 mod decode;
 mod hostile;
 mod lower;
+mod verify;
 
 use wasmparser::WasmFeatures;
 
+use self::verify::verify;
 use super::decode::{DEFAULT_FEATURES, Decoded, decode};
 use super::func::Func;
 use super::lower::Lowering;
@@ -25,8 +27,7 @@ fn lower_all(bytes: &[u8], features: WasmFeatures) -> Result<Vec<Func>, Error> {
     for body in bodies {
         let mut func = Func::default();
         lowering.lower(&info, bytes, body, &mut func)?;
-        assert_eq!(func.ops.len(), func.pos.len());
-        assert!(func.pos.is_sorted());
+        verify(&info, &func);
         funcs.push(func);
     }
     Ok(funcs)
