@@ -5,7 +5,8 @@
 //! What it knows of the machine: nothing.
 
 use wasmparser::{
-    BinaryReader, FrameKind, FrameStack, FuncValidatorAllocations, VisitOperator, WasmFeatures,
+    BinaryReader, BlockType, FrameKind, FrameStack, FuncValidatorAllocations, ModuleArity,
+    VisitOperator, WasmFeatures,
 };
 
 use super::control::Frame;
@@ -21,6 +22,12 @@ use crate::error::Error;
 /// Greatest number of operands on the stack of a function. Bounds the frame, and what a body of a
 /// few bytes can make us allocate: one call may push a thousand results.
 const MAX_OPERANDS: u32 = 1_000_000;
+
+/// How many values the calls, blocks and branches of a body may move. Real code moves less than
+/// one for two bytes; yet two bytes can move two thousand, and a `br_table` that for each target.
+const BUDGET: u64 = 16_384;
+const BUDGET_PER_BYTE: u64 = 8;
+const BUDGET_SPENT: &str = "a body that moves many more values than it has bytes";
 
 /// Lowers function after function, keeping its buffers.
 #[derive(Default)]
@@ -64,6 +71,7 @@ impl Lowering {
 
         let mut at = reader.current_position();
         let mut recorder = Recorder::new(module, &mut self.frames, &mut self.locals, out);
+        recorder.budget = BUDGET + BUDGET_PER_BYTE * code.len() as u64;
         while at < code.len() {
             let offset = start + at as u64;
             recorder.pos = pos(offset);
@@ -98,7 +106,7 @@ fn visit<'a, V>(
     visitor: &mut Visitor<'_, '_, V>,
 ) -> (usize, wasmparser::Result<()>)
 where
-    V: VisitOperator<'a, Output = wasmparser::Result<()>> + FrameStack,
+    V: VisitOperator<'a, Output = wasmparser::Result<()>> + FrameStack + ModuleArity,
 {
     // What follows the function's end is the reader's to reject.
     let open = !visitor.recorder.frames.is_empty();
@@ -159,6 +167,8 @@ pub(super) struct Recorder<'m> {
     pub(super) weight: u32,
     /// Whether every operator so far is executed once, in order.
     pub(super) entry: bool,
+    /// Values that calls, blocks and branches may yet move.
+    budget: u64,
     unsupported: Option<&'static str>,
 }
 
@@ -189,6 +199,7 @@ impl<'m> Recorder<'m> {
             depth: 0,
             weight: 1,
             entry: true,
+            budget: 0,
             unsupported: None,
         }
     }
@@ -277,9 +288,50 @@ impl<V: FrameStack> FrameStack for Visitor<'_, '_, V> {
     }
 }
 
+/// Operators of few bytes can move thousands of values. These methods run before the validator,
+/// which looks at each value: indices may be wrong, which is its to say.
+impl<V: ModuleArity> Visitor<'_, '_, V> {
+    fn charge(&mut self, values: u64) -> wasmparser::Result<()> {
+        match self.recorder.budget.checked_sub(values) {
+            Some(left) => self.recorder.budget = left,
+            None => return self.recorder.unsupported(BUDGET_SPENT),
+        }
+        Ok(())
+    }
+
+    fn charge_type(&mut self, ty: u32) -> wasmparser::Result<()> {
+        let ty = self.recorder.module.types.get(ty as usize);
+        self.charge(ty.map_or(0, |ty| ty.all().len() as u64))
+    }
+
+    fn charge_call(&mut self, func: u32) -> wasmparser::Result<()> {
+        match self.recorder.module.funcs.get(func as usize) {
+            Some(ty) => self.charge_type(ty.0),
+            None => Ok(()),
+        }
+    }
+
+    fn charge_block(&mut self, ty: BlockType) -> wasmparser::Result<()> {
+        match ty {
+            BlockType::Empty | BlockType::Type(_) => Ok(()),
+            BlockType::FuncType(ty) => self.charge_type(ty),
+        }
+    }
+
+    /// Charges for branches that go where one with this depth goes, or as far.
+    fn charge_branches(&mut self, depth: u32, count: u32) -> wasmparser::Result<()> {
+        let Some((BlockType::FuncType(ty), _)) = self.validator.label_block(depth) else {
+            return Ok(());
+        };
+        let ty = self.recorder.module.types.get(ty as usize);
+        let values = ty.map_or(0, |ty| ty.all().len() as u64);
+        self.charge(values * u64::from(count))
+    }
+}
+
 /// The visitor's methods, which are calls even from the hot loop: inlining them there costs more
-/// in registers than it saves (1.32 of validation's time instead of 1.21). Operators of these proposals go to the recorder's method of the same
-/// name, all others are not supported.
+/// in registers than it saves (1.32 of validation's time instead of 1.21). Operators of these
+/// proposals go to the recorder's method of the same name, all others are not supported.
 macro_rules! visit {
     ($(@$proposal:ident $op:ident $({ $($arg:ident: $ty:ty),* })? => $visit:ident ($($ann:tt)*))*) => {$(
         fn $visit(&mut self $($(, $arg: $ty)*)?) -> Self::Output {
@@ -296,10 +348,23 @@ macro_rules! visit {
         $self.recorder.unsupported(stringify!($op))
     }};
     (supported $self:ident $op:ident $visit:ident $($arg:ident),*) => {{
+        visit!(charge $self $op $($arg),*);
         $self.validator.$visit($($arg.clone()),*)?;
         $self.recorder.$visit($($arg),*);
         Ok(())
     }};
+    // Operators that move as many values as a type says.
+    (charge $self:ident Br $depth:ident) => { $self.charge_branches($depth, 1)? };
+    (charge $self:ident BrIf $depth:ident) => { $self.charge_branches($depth, 1)? };
+    (charge $self:ident BrTable $table:ident) => {
+        $self.charge_branches($table.default(), $table.len())?
+    };
+    (charge $self:ident Call $func:ident) => { $self.charge_call($func)? };
+    (charge $self:ident CallIndirect $ty:ident, $table:ident) => { $self.charge_type($ty)? };
+    (charge $self:ident Block $ty:ident) => { $self.charge_block($ty)? };
+    (charge $self:ident Loop $ty:ident) => { $self.charge_block($ty)? };
+    (charge $self:ident If $ty:ident) => { $self.charge_block($ty)? };
+    (charge $self:ident $op:ident $($arg:ident),*) => {};
 }
 
 #[allow(
@@ -308,7 +373,7 @@ macro_rules! visit {
 )]
 impl<'a, V> VisitOperator<'a> for Visitor<'_, '_, V>
 where
-    V: VisitOperator<'a, Output = wasmparser::Result<()>>,
+    V: VisitOperator<'a, Output = wasmparser::Result<()>> + ModuleArity,
 {
     type Output = wasmparser::Result<()>;
 

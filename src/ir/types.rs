@@ -141,6 +141,11 @@ impl FuncType {
         Self { types, params }
     }
 
+    /// Types of the parameters, then of the results.
+    pub(crate) fn all(&self) -> &[ValType] {
+        &self.types
+    }
+
     /// Types of the parameters, first to last.
     pub fn params(&self) -> &[ValType] {
         &self.types[..self.params]

@@ -152,6 +152,7 @@ const BLOCK: u8 = 0x02;
 const LOOP: u8 = 0x03;
 const IF: u8 = 0x04;
 const END: u8 = 0x0b;
+const UNREACHABLE: u8 = 0x00;
 const EMPTY: u8 = 0x40;
 
 #[test]
@@ -178,16 +179,44 @@ fn deep_nesting_needs_no_stack_and_linear_time() {
 
 #[test]
 fn operands_are_limited() {
+    let consts = |count: usize| module_with_body(&[0x41, 0], &[UNREACHABLE], &[], count);
+    lower_all(&consts(1_000_000), DEFAULT_FEATURES).unwrap();
+    let error = lower_all(&consts(1_000_001), DEFAULT_FEATURES)
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("more than a million operands"), "{error}");
+}
+
+/// Few bytes that would become very much code, or keep the validator busy for long.
+#[test]
+fn moved_values_are_limited() {
     const CALL_1: [u8; 2] = [0x10, 1];
-    // A million operands, dropped by `unreachable`.
-    let bytes = module_with_body(&CALL_1, &[0x00], &[], 1000);
-    lower_all(&bytes, DEFAULT_FEATURES).unwrap();
-    for dead in [&[][..], &[0x00]] {
-        let mut call = dead.to_vec();
-        call.extend(CALL_1.repeat(1001));
-        let bytes = module_with_body(&[], &call, &[], 1);
-        let error = lower_all(&bytes, DEFAULT_FEATURES).unwrap_err().to_string();
-        assert!(error.contains("more than a million operands"), "{error}");
+    // `block (type 1)`, branches to it, `unreachable`, `end`.
+    let branches =
+        |branches: &[u8]| [&[BLOCK, 1, UNREACHABLE], branches, &[UNREACHABLE, END]].concat();
+    // 10,000 targets.
+    let table = [&[0x0e, 0x90, 0x4e][..], &[0; 10_001]].concat();
+    let cases = [
+        ([CALL_1.repeat(10), vec![UNREACHABLE]].concat(), true),
+        ([CALL_1.repeat(30), vec![UNREACHABLE]].concat(), false),
+        ([vec![UNREACHABLE], CALL_1.repeat(10)].concat(), true),
+        (
+            [vec![UNREACHABLE], CALL_1.repeat(30), vec![UNREACHABLE]].concat(),
+            false,
+        ),
+        (branches(&[0x0c, 0].repeat(10)), true),
+        (branches(&[0x0d, 0].repeat(30)), false),
+        (branches(&table), false),
+    ];
+    for (body, fits) in cases {
+        let bytes = module_with_body(&[], &[&body[..], &[UNREACHABLE]].concat(), &[], 1);
+        match lower_all(&bytes, DEFAULT_FEATURES) {
+            Ok(_) => assert!(fits, "{:x?}", &body[..9]),
+            Err(error) => {
+                let spent = error.to_string().contains("many more values");
+                assert!(spent && !fits, "{error}: {:x?}", &body[..9]);
+            }
+        }
     }
 }
 
