@@ -2,7 +2,7 @@
 
 use super::int::{HS, LO, NE};
 use super::memory::Access;
-use super::regs::{CALLEE, INDEX, LINK, SP, TMP};
+use super::regs::{CALLEE, INDEX, LINK, SP, TMP, ZERO};
 use super::{Arm64, emit};
 use crate::asm::abi::{self, ExitCode, MemoryMode, SMALL_FRAME, TrapCode};
 use crate::asm::code::CodeLabel;
@@ -57,13 +57,15 @@ impl Arm64 {
         }
     }
 
+    /// A frame of one pair takes one instruction; with nothing to save, what lies in the other
+    /// cell makes no difference.
     pub(super) fn prologue(&mut self, frame: &Frame) {
         if frame.check {
             self.check_stack(frame.size);
         }
-        if frame.size == 16 && frame.saves.is_empty() {
-            // What lies in the other cell makes no difference.
-            return emit!(self; stp xzr, x30, [sp, -16]!);
+        if frame.size == 16 {
+            let other = frame.saves.first().map_or(ZERO, |save| save.0);
+            return emit!(self; stp X(other), x30, [sp, -16]!);
         }
         self.offset(SP, SP, -i64::from(frame.size), INDEX);
         self.move_saved(frame, false);
@@ -84,8 +86,9 @@ impl Arm64 {
     }
 
     pub(super) fn epilogue(&mut self, frame: &Frame) {
-        if frame.size == 16 && frame.saves.is_empty() {
-            emit!(self; ldp tmp, x30, [sp], 16);
+        if frame.size == 16 {
+            let other = frame.saves.first().map_or(TMP, |save| save.0);
+            emit!(self; ldp X(other), x30, [sp], 16);
         } else {
             self.move_saved(frame, true);
             self.offset(SP, SP, i64::from(frame.size), INDEX);
@@ -173,7 +176,7 @@ impl Arm64 {
 
     /// `CALLEE` is the callee's record at the call.
     pub(super) fn call_import(&mut self, import: i32) {
-        self.load_item(S64, CALLEE, import);
+        self.load_pointer(CALLEE, import);
         self.call_ref();
     }
 
@@ -190,19 +193,23 @@ impl Arm64 {
     /// record at the call and at the trap. Traps: `TableOutOfBounds`, `IndirectCall`.
     pub(super) fn call_indirect(&mut self, table: InstanceItem, sig: i32) {
         const _: () = assert!(abi::TABLE_LEN == abi::TABLE_ELEMS + 8);
-        let (base, disp) = self.item(table);
-        let at = disp + abi::TABLE_ELEMS as u32;
-        if at <= PAIR_REACH {
-            emit!(self; ldp tmp, callee, [X(base), at as i32]);
+        // The instance stays in `LINK`, which is free in a body.
+        emit!(self; ldr x30, [engine, abi::INSTANCE as u32]);
+        let place = (table.offset + abi::TABLE_ELEMS) as u32;
+        if table.imported {
+            self.access(Access::LDR_X, TMP.0, LINK, table.offset as u32);
+            emit!(self; ldp tmp, callee, [tmp, abi::TABLE_ELEMS]);
+        } else if place <= PAIR_REACH {
+            emit!(self; ldp tmp, callee, [x30, place as i32]);
         } else {
-            self.offset(TMP, base, i64::from(at), CALLEE);
+            self.offset(TMP, LINK, i64::from(place), CALLEE);
             emit!(self; ldp tmp, callee, [tmp]);
         }
         emit!(self; cmp index, callee);
         let bounds = self.buf.trap(TrapCode::TableOutOfBounds);
         self.branch_code(HS, bounds);
         emit!(self; ldr callee, [tmp, index, lsl 3]);
-        self.load_sig(sig);
+        self.access(Access::LDR_W, INDEX.0, LINK, sig as u32);
         emit!(self
             ; ldr tmp32, [callee, abi::REF_SIG as u32]
             ; cmp tmp32, w15
@@ -210,12 +217,6 @@ impl Arm64 {
         let signature = self.buf.trap(TrapCode::IndirectCall);
         self.branch_code(NE, signature);
         self.call_ref();
-    }
-
-    /// `INDEX =` the number of a signature of the current instance. Keeps `CALLEE`.
-    fn load_sig(&mut self, sig: i32) {
-        emit!(self; ldr index, [engine, abi::INSTANCE as u32]);
-        self.access(Access::LDR_W, INDEX.0, INDEX, sig as u32);
     }
 
     /// Clobbers `TMP` besides what the dispatcher does.

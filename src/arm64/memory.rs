@@ -99,7 +99,7 @@ impl Access {
     }
 
     /// The same store from an integer register.
-    fn from_int(self) -> Self {
+    fn of_int(self) -> Self {
         Self {
             word: self.word & !(1 << 26),
             scale: self.scale,
@@ -274,7 +274,7 @@ impl Arm64 {
         match src {
             StoreSrc::Reg(reg) => self.access_addr(op, number(reg), addr),
             // 0 is the only constant that `imm_fits` allows.
-            StoreSrc::Imm(_) => self.access_addr(op.from_int(), ZERO.0, addr),
+            StoreSrc::Imm(_) => self.access_addr(op.of_int(), ZERO.0, addr),
         }
     }
 
@@ -308,13 +308,12 @@ impl Arm64 {
     }
 
     /// `TMP =` the current instance.
-    pub(super) fn load_instance(&mut self) {
+    fn load_instance(&mut self) {
         emit!(self; ldr tmp, [engine, abi::INSTANCE as u32]);
     }
 
-    /// Base (always `TMP`) and displacement of a place in the current instance. Keeps `INDEX`
-    /// and the flags.
-    pub(super) fn item(&mut self, item: InstanceItem) -> (Gpr, u32) {
+    /// Base (always `TMP`) and displacement of a place in the current instance.
+    fn item(&mut self, item: InstanceItem) -> (Gpr, u32) {
         self.load_instance();
         if !item.imported {
             return (TMP, item.offset as u32);
@@ -323,14 +322,10 @@ impl Arm64 {
         (TMP, 0)
     }
 
-    /// `dst =` 32 bits, zero-extended, or the pointer, at a place in the current instance.
-    pub(super) fn load_item(&mut self, size: Size, dst: Gpr, offset: i32) {
+    /// `dst =` the pointer at a place in the current instance.
+    pub(super) fn load_pointer(&mut self, dst: Gpr, offset: i32) {
         self.load_instance();
-        let op = match size {
-            S32 => Access::LDR_W,
-            S64 => Access::LDR_X,
-        };
-        self.access(op, dst.0, TMP, offset as u32);
+        self.access(Access::LDR_X, dst.0, TMP, offset as u32);
     }
 }
 

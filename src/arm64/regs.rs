@@ -70,7 +70,8 @@ const fn file(saved_pins: &'static [Gpr]) -> RegFile {
         float_args: floats([0, 1, 2, 3, 4, 5, 6, 7]),
         operands: OPERANDS,
         saved_pins,
-        leaf_pins: const { &ints([14, 13, 12, 11, 10, 9, 8]) },
+        // Arguments first, so that they stay where they arrive; six remain for operands.
+        leaf_pins: const { &ints([1, 2, 3, 4, 5, 14, 13, 12, 11]) },
         float_pins: const { &floats([8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29]) },
     }
 }

@@ -167,11 +167,14 @@ impl<I: Isa> Pass<'_, I> {
         st.operand_base = at;
         st.operand_cell = if self.func.v128 { 16 } else { 8 };
         at += st.operand_cell * self.func.max_height as i32;
+        let saves = 8 * st.frame.saves.len() as i32;
+        st.frame.size = ((at + saves) as u32 + 8).next_multiple_of(16);
+        // Next to the return address, with what alignment leaves free below them.
+        at = st.frame.size as i32 - 8 - saves;
         for (_, disp) in &mut st.frame.saves {
             *disp = at;
             at += 8;
         }
-        st.frame.size = (at as u32 + 8).next_multiple_of(16);
         st.frame.check = !leaf || st.frame.size as usize > SMALL_FRAME;
     }
 

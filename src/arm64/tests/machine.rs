@@ -246,10 +246,10 @@ fn emit_load(isa: &mut Arm64) {
         ; mov sp, x2
     );
     for i in 0..32u8 {
-        emit!(isa; ldr Q(i), [x0, 256 + 16 * u32::from(i)]);
+        emit!(isa; ldr Q(Fpr(i)), [x0, 256 + 16 * u32::from(i)]);
     }
     for i in (1..31u8).filter(|i| *i != 18 && *i != 29) {
-        emit!(isa; ldr X(i), [x0, 8 * u32::from(i)]);
+        emit!(isa; ldr X(Gpr(i)), [x0, 8 * u32::from(i)]);
     }
     emit!(isa; ldr x0, [x0]);
 }
@@ -262,10 +262,10 @@ fn emit_store(isa: &mut Arm64) {
         ; ldr X(LINK), [X(LINK), 160]
     );
     for i in (0..30u8).filter(|i| *i != 18) {
-        emit!(isa; str X(i), [X(LINK), 8 * u32::from(i)]);
+        emit!(isa; str X(Gpr(i)), [X(LINK), 8 * u32::from(i)]);
     }
     for i in 0..32u8 {
-        emit!(isa; str Q(i), [X(LINK), 256 + 16 * u32::from(i)]);
+        emit!(isa; str Q(Fpr(i)), [X(LINK), 256 + 16 * u32::from(i)]);
     }
     isa.buf().reserve();
     emit!(isa

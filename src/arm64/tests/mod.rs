@@ -1,7 +1,10 @@
 //! What the emitters write, by disassembly, and on the machine itself what it does.
 
+mod encoding;
+mod encoding_memory;
 #[cfg(target_arch = "aarch64")]
 mod machine;
+mod reach;
 #[cfg(target_arch = "aarch64")]
 mod run_calls;
 #[cfg(target_arch = "aarch64")]

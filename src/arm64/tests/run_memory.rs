@@ -3,7 +3,7 @@
 use super::machine::{MEMORY_SPACE, Machine, Regs};
 use crate::arm64::Arm64;
 use crate::asm::abi::{self, CallEngine, MemoryMode, TrapCode};
-use crate::asm::isa::{Addr, Cell, InstanceItem, Isa, StoreSrc};
+use crate::asm::isa::{Addr, Cell, InstanceItem, StoreSrc};
 use crate::asm::regs::{Fpr, Gpr, Reg};
 use crate::ir::op::{Load, Store};
 use crate::ir::types::Size::{S32, S64};
