@@ -316,6 +316,7 @@ impl<I: Isa> Pass<'_, I> {
             reg,
             zero: false,
         });
+        self.st.regs.held = RegSet::EMPTY;
         self.select_on(cond);
     }
 

@@ -20,7 +20,7 @@ impl<I: Isa> Pass<'_, I> {
         } else {
             self.isa.call_direct(func);
         }
-        self.take_results(ty);
+        self.take_results(ty, module.is_import(func));
     }
 
     #[inline(never)]
@@ -34,7 +34,7 @@ impl<I: Isa> Pass<'_, I> {
         self.place_call_args(sig.params());
         let table = self.table(table);
         self.isa.call_indirect(table, self.cx.layout.sig(ty));
-        self.take_results(sig);
+        self.take_results(sig, true);
     }
 
     /// The operands are integers and few, so all travel in registers; so do the indices.
@@ -53,7 +53,9 @@ impl<I: Isa> Pass<'_, I> {
         self.isa.call_builtin(builtin.code());
         self.reload_float_pins();
         if let Some(ty) = builtin.result() {
-            self.push_reg(ty, self.file.int_args[0].into());
+            let reg = self.file.int_args[0].into();
+            self.normalize(ty, reg);
+            self.push_reg(ty, reg);
         }
     }
 
@@ -185,14 +187,27 @@ impl<I: Isa> Pass<'_, I> {
         }
     }
 
+    /// Zero-extends an `i32` that the host may have written.
+    fn normalize(&mut self, ty: ValType, reg: Reg) {
+        if ty == ValType::I32 {
+            self.isa.extend(false, reg.gpr(), reg.gpr());
+        }
+    }
+
     /// Pushes a call's results. Those in memory go home at once: the area is not theirs.
-    fn take_results(&mut self, ty: &FuncType) {
+    /// `foreign`: the callee may be a host function.
+    fn take_results(&mut self, ty: &FuncType, foreign: bool) {
         self.reload_float_pins();
         let mut places = Places::results();
         for &ty in ty.results() {
             let place = places.next(ty);
             match (self.register(place), place) {
-                (Some(reg), _) => self.push_reg(ty, reg),
+                (Some(reg), _) => {
+                    if foreign {
+                        self.normalize(ty, reg);
+                    }
+                    self.push_reg(ty, reg);
+                }
                 (None, Place::More(cell)) => {
                     self.isa.buf().reserve();
                     let home = self.home(self.height());

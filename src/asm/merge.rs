@@ -56,6 +56,8 @@ impl<I: Isa> Pass<'_, I> {
                 Some(Op::Select) => {
                     self.skip();
                     let cond = self.flags(test);
+                    // The flags are all that is left of the compared values.
+                    self.st.regs.held = RegSet::EMPTY;
                     return self.select_on(cond);
                 }
                 _ => break,
