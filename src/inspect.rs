@@ -49,6 +49,8 @@ pub struct InspectedFunc {
     pub body: Range<usize>,
     /// (code offset, offset in the module) of calls, traps and guarded accesses.
     pub sites: Vec<(u32, u32)>,
+    /// (code offset, function) of the fields that direct calls leave to the linker.
+    pub relocs: Vec<(u32, u32)>,
 }
 
 /// Compiles a module and shows each function.
@@ -99,6 +101,11 @@ fn inspect_for<I: Isa>(wasm: &[u8], options: InspectOptions) -> Result<Vec<Inspe
                 .sites
                 .iter()
                 .map(|site| (site.code, site.wasm))
+                .collect(),
+            relocs: buf
+                .relocs
+                .iter()
+                .map(|reloc| (reloc.pos, reloc.func))
                 .collect(),
         });
     }

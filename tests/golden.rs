@@ -1,0 +1,454 @@
+//! Machine code of small functions, on both machines, beside the functions themselves.
+//!
+//! Each `golden/*.wat` is an input followed by what the compiler makes of it, as comments.
+//! `BLESS=1 cargo test --test golden` writes them anew; review the difference.
+//!
+//! Lines that begin with `;;!` hold options: `explicit` (memory checks instead of guard regions),
+//! `whole` (prologue, epilogue and stubs too, not only the body).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::env;
+use std::fmt::Write;
+use std::fs;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use iced_x86::{
+    Decoder, DecoderOptions, Formatter, Instruction, IntelFormatter, Mnemonic, OpKind,
+    SymbolResolver, SymbolResult,
+};
+use pronto::inspect::{InspectOptions, InspectedFunc, Target, inspect};
+use yaxpeax_arch::{Decoder as _, U8Reader};
+use yaxpeax_arm::armv8::a64::InstDecoder;
+
+const MACHINES: [(&str, Target); 2] = [("amd64", Target::Amd64), ("arm64", Target::Arm64)];
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
+}
+
+/// An input file and its options.
+struct Golden {
+    path: PathBuf,
+    /// The file as it is.
+    text: String,
+    /// The part that is ours to write.
+    input: String,
+    wasm: Vec<u8>,
+    explicit: bool,
+    whole: bool,
+}
+
+fn goldens() -> Vec<Golden> {
+    let mut paths: Vec<PathBuf> = fs::read_dir(folder())
+        .expect("the folder")
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|path| path.extension().is_some_and(|ext| ext == "wat"))
+        .collect();
+    paths.sort();
+    paths.into_iter().map(golden).collect()
+}
+
+fn golden(path: PathBuf) -> Golden {
+    let text = fs::read_to_string(&path).expect("a text file");
+    let input = match text.find(";; amd64:") {
+        Some(at) => &text[..at],
+        None => &text,
+    };
+    let input = format!("{}\n", input.trim_end());
+    let options: Vec<&str> = input
+        .lines()
+        .filter_map(|line| line.strip_prefix(";;!"))
+        .flat_map(str::split_whitespace)
+        .collect();
+    let wasm = wat::parse_str(&input).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    Golden {
+        explicit: options.contains(&"explicit"),
+        whole: options.contains(&"whole"),
+        path,
+        input,
+        wasm,
+        text,
+    }
+}
+
+impl Golden {
+    fn compile(&self, target: Target) -> Vec<InspectedFunc> {
+        let options = InspectOptions {
+            target,
+            explicit: self.explicit,
+            features: 0,
+        };
+        inspect(&self.wasm, options)
+            .unwrap_or_else(|error| panic!("{}: {error:?}", self.path.display()))
+    }
+
+    /// The file as it should be.
+    fn render(&self) -> String {
+        let mut text = self.input.clone();
+        for (name, target) in MACHINES {
+            let _ = writeln!(text, "\n;; {name}:");
+            for func in self.compile(target) {
+                let title = match &func.name {
+                    Some(name) => format!("${name}"),
+                    None => format!("{}", func.index),
+                };
+                let _ = writeln!(text, ";; {title}");
+                let shown = if self.whole {
+                    0..func.code.len()
+                } else {
+                    func.body.clone()
+                };
+                let lines = match target {
+                    Target::Amd64 => amd64(&func),
+                    Target::Arm64 => arm64(&func),
+                };
+                for (pos, line) in lines {
+                    if shown.contains(&pos) {
+                        let _ = writeln!(text, ";; {line}");
+                    }
+                }
+            }
+        }
+        text
+    }
+}
+
+/// A line of disassembly. Each `@` of the text stands for the name of one of the places.
+struct Line {
+    pos: u64,
+    text: String,
+    places: Vec<u64>,
+}
+
+/// The lines' texts with their labels: `L1`… in the order of the code.
+fn labelled(lines: Vec<Line>, end: u64) -> Vec<(usize, String)> {
+    let places: BTreeSet<u64> = lines.iter().flat_map(|line| line.places.clone()).collect();
+    let places = places.into_iter().filter(|place| *place < end);
+    let labels: BTreeMap<u64, String> = (1..)
+        .zip(places)
+        .map(|(number, place)| (place, format!("L{number}")))
+        .collect();
+    let name = |place: &u64| match labels.get(place) {
+        Some(label) => label.clone(),
+        None => format!("{place:#x}"),
+    };
+    let render = |line: Line| {
+        let text = line
+            .places
+            .iter()
+            .fold(line.text, |text, place| text.replacen('@', &name(place), 1));
+        let label = labels.get(&line.pos).map_or("", String::as_str);
+        (line.pos as usize, format!("{label:<4} {text}"))
+    };
+    lines.into_iter().map(render).collect()
+}
+
+/// The function that the instruction at `range` calls, if the linker has yet to tell it where.
+fn callee(func: &InspectedFunc, range: Range<u64>) -> Option<u32> {
+    let reloc = func
+        .relocs
+        .iter()
+        .find(|(pos, _)| range.contains(&u64::from(*pos)))?;
+    Some(reloc.1)
+}
+
+/// A jump table: 32-bit distances from its start, up to the first place that it names.
+fn jump_table(code: &[u8], start: u64) -> Line {
+    let (mut pos, mut end) = (start, code.len() as u64);
+    let mut places = Vec::new();
+    while pos < end {
+        let word = &code[pos as usize..pos as usize + 4];
+        let distance = i32::from_le_bytes(word.try_into().expect("four bytes"));
+        let place = start.wrapping_add_signed(i64::from(distance));
+        if place > start {
+            end = end.min(place);
+        }
+        places.push(place);
+        pos += 4;
+    }
+    Line {
+        pos: start,
+        text: format!("table {}", vec!["@"; places.len()].join(" ")),
+        places,
+    }
+}
+
+/// Names the place that an instruction goes to.
+struct Place;
+
+impl SymbolResolver for Place {
+    fn symbol(
+        &mut self,
+        instruction: &Instruction,
+        _: u32,
+        _: Option<u32>,
+        address: u64,
+        _: u32,
+    ) -> Option<SymbolResult<'_>> {
+        let named = amd64_place(instruction) == Some(address);
+        named.then(|| SymbolResult::with_str(address, "@"))
+    }
+}
+
+/// Where an instruction jumps, calls, or points.
+fn amd64_place(instruction: &Instruction) -> Option<u64> {
+    if instruction.is_ip_rel_memory_operand() {
+        return Some(instruction.ip_rel_memory_address());
+    }
+    let branches = (0..instruction.op_count())
+        .any(|operand| instruction.op_kind(operand) == OpKind::NearBranch64);
+    branches.then(|| instruction.near_branch_target())
+}
+
+fn amd64(func: &InspectedFunc) -> Vec<(usize, String)> {
+    let mut formatter = IntelFormatter::with_options(Some(Box::new(Place)), None);
+    let options = formatter.options_mut();
+    options.set_space_after_operand_separator(true);
+    options.set_hex_prefix("0x");
+    options.set_hex_suffix("");
+    options.set_uppercase_hex(false);
+    options.set_show_branch_size(false);
+    let mut decoder = Decoder::with_ip(64, &func.code, 0, DecoderOptions::NONE);
+    let mut lines: Vec<Line> = Vec::new();
+    while decoder.can_decode() {
+        let instruction = decoder.decode();
+        let (pos, next) = (instruction.ip(), instruction.next_ip());
+        let mut line = Line {
+            pos,
+            text: String::new(),
+            places: amd64_place(&instruction).into_iter().collect(),
+        };
+        match callee(func, pos..next) {
+            Some(index) => {
+                line.text = format!("call function {index}");
+                line.places.clear();
+            }
+            None => formatter.format(&instruction, &mut line.text),
+        }
+        lines.push(line);
+        let points_here = |line: &Line| line.text.starts_with("lea") && line.places == [next];
+        if instruction.mnemonic() == Mnemonic::Jmp && lines.iter().any(points_here) {
+            let table = jump_table(&func.code, next);
+            decoder.set_ip(next + 4 * table.places.len() as u64);
+            decoder
+                .set_position(decoder.ip() as usize)
+                .expect("within the code");
+            lines.push(table);
+        }
+    }
+    labelled(lines, func.code.len() as u64)
+}
+
+fn arm64(func: &InspectedFunc) -> Vec<(usize, String)> {
+    let decoder = InstDecoder::default();
+    let mut lines: Vec<Line> = Vec::new();
+    let mut pos = 0;
+    while pos < func.code.len() as u64 {
+        let word = &func.code[pos as usize..pos as usize + 4];
+        let text = match decoder.decode(&mut U8Reader::new(word)) {
+            Ok(instruction) => instruction.to_string(),
+            Err(_) => {
+                let word = word.try_into().expect("four bytes");
+                format!(".word {:#010x}", u32::from_le_bytes(word))
+            }
+        };
+        let (text, place) = arm64_place(&text, pos);
+        let (text, place) = match callee(func, pos..pos + 4) {
+            Some(index) => (format!("bl function {index}"), None),
+            None => (text, place),
+        };
+        let jumps = text.starts_with("br ");
+        lines.push(Line {
+            pos,
+            text,
+            places: place.into_iter().collect(),
+        });
+        pos += 4;
+        let points_here = |line: &Line| line.text.starts_with("adr") && line.places == [pos];
+        if jumps && lines.iter().any(points_here) {
+            let table = jump_table(&func.code, pos);
+            pos += 4 * table.places.len() as u64;
+            lines.push(table);
+        }
+    }
+    labelled(lines, func.code.len() as u64)
+}
+
+/// The text with its place, which the disassembler writes as `$+0x10`, taken out.
+fn arm64_place(text: &str, pos: u64) -> (String, Option<u64>) {
+    let Some((start, distance)) = text.split_once('$') else {
+        return (text.to_string(), None);
+    };
+    let (sign, digits) = distance.split_at(1);
+    let digits = digits.trim_start_matches("0x");
+    let Ok(distance) = i64::from_str_radix(digits, 16) else {
+        return (text.to_string(), None);
+    };
+    let distance = if sign == "-" { -distance } else { distance };
+    (format!("{start}@"), Some(pos.wrapping_add_signed(distance)))
+}
+
+#[test]
+fn code_is_as_written() {
+    let bless = env::var_os("BLESS").is_some();
+    let mut differing = Vec::new();
+    let goldens = goldens();
+    assert!(goldens.len() >= 20, "only {} inputs", goldens.len());
+    for golden in goldens {
+        let rendered = golden.render();
+        if rendered == golden.text {
+            continue;
+        }
+        if bless {
+            fs::write(&golden.path, &rendered).expect("a writable file");
+        } else {
+            differing.push(difference(&golden, &rendered));
+        }
+    }
+    assert!(
+        differing.is_empty(),
+        "{}\n`BLESS=1 cargo test --test golden` writes the files anew",
+        differing.join("\n")
+    );
+}
+
+/// The first lines in which a file and what it should be differ.
+fn difference(golden: &Golden, rendered: &str) -> String {
+    let mut text = format!("{}:", golden.path.display());
+    let pairs = golden.text.lines().zip(rendered.lines());
+    for (number, (old, new)) in (1..)
+        .zip(pairs)
+        .filter(|(_, (old, new))| old != new)
+        .take(5)
+    {
+        let _ = write!(text, "\n  {number}: {old}\n    now: {new}");
+    }
+    text
+}
+
+/// Variants of each `enum` in `ir/op.rs`, each with the text of its definition.
+fn enums() -> BTreeMap<String, Vec<(String, String)>> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/ir/op.rs");
+    let text = fs::read_to_string(path).expect("the source of the records");
+    let mut enums: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
+    let mut current = None;
+    for line in text.lines() {
+        if let Some(rest) = line.strip_prefix("pub(crate) enum ") {
+            current = Some(rest.trim_end_matches(" {").to_string());
+        } else if line == "}" {
+            current = None;
+        }
+        let Some(current) = &current else { continue };
+        let variants = enums.entry(current.clone()).or_default();
+        let name = line.strip_prefix("    ").unwrap_or_default();
+        if name.starts_with(|c: char| c.is_ascii_uppercase()) {
+            let end = name.find(|c: char| !c.is_alphanumeric());
+            let name = &name[..end.unwrap_or(name.len())];
+            variants.push((name.to_string(), line.to_string()));
+        } else if let Some((_, definition)) = variants.last_mut() {
+            definition.push_str(line);
+        }
+    }
+    enums
+}
+
+/// What must appear among the records of all inputs, as words in this order from the start:
+/// each operator, with each operand that is an enum, at each size.
+fn wanted_records() -> Vec<String> {
+    let enums = enums();
+    let mut wanted = Vec::new();
+    for (op, _) in &enums["Op"] {
+        wanted.push(op.clone());
+        for (variant, _) in enums.get(op).into_iter().flatten() {
+            wanted.push(format!("{op} {variant}"));
+        }
+    }
+    let sizes = ["S32", "S64"];
+    let sized = [
+        "IntBin", "Shift", "Div", "IntCmp", "IntUn", "FloatBin", "FloatUn", "FloatCmp",
+    ];
+    for size in sizes {
+        for family in sized {
+            for (variant, _) in &enums[family] {
+                if (variant.as_str(), size) != ("Extend32S", "S32") {
+                    wanted.push(format!("{family} {variant} {size}"));
+                }
+            }
+        }
+        for family in ["Eqz", "FloatToBits", "BitsToFloat"] {
+            wanted.push(format!("{family} {size}"));
+        }
+        for to in sizes {
+            for signed in [true, false] {
+                wanted.push(format!("Convert {size} {to} {signed}"));
+                for sat in [true, false] {
+                    wanted.push(format!("Trunc {size} {to} {signed} {sat}"));
+                }
+            }
+        }
+    }
+    wanted.extend(["Extend true", "Extend false"].map(String::from));
+    wanted
+}
+
+/// The words of a record's `Debug` output, without the names of fields.
+fn words(record: &str) -> String {
+    record
+        .split(|c: char| !c.is_alphanumeric() && c != '_' && c != ':')
+        .filter(|word| !word.is_empty() && !word.ends_with(':'))
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+#[test]
+fn every_record_has_a_golden() {
+    let mut seen = BTreeSet::new();
+    for golden in goldens() {
+        for func in golden.compile(Target::Amd64) {
+            seen.extend(func.records.iter().map(|(_, record)| words(record)));
+        }
+    }
+    let begins = |record: &String, wanted: &String| {
+        let rest = record.strip_prefix(wanted.as_str());
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+    };
+    let wanted = wanted_records();
+    assert!(
+        wanted.len() > 200,
+        "only {}: the enums were not found",
+        wanted.len()
+    );
+    let missing: Vec<&String> = wanted
+        .iter()
+        .filter(|wanted| !seen.iter().any(|record| begins(record, wanted)))
+        .collect();
+    assert!(missing.is_empty(), "no golden has {missing:?}");
+    let missing = missing_sources(&seen);
+    assert!(missing.is_empty(), "no golden has {missing:?}");
+}
+
+/// Operators that never come with one of the places where they may find an operand.
+fn missing_sources(seen: &BTreeSet<String>) -> Vec<String> {
+    // A constant condition is no branch; floats have no constants in records.
+    let never = ["Eqz Const", "FloatBin Const", "BrIf Const"];
+    let enums = enums();
+    let takers = enums["Op"].iter().filter(|(_, text)| text.contains("Src"));
+    let mut missing = Vec::new();
+    let mut count = 0;
+    for (op, _) in takers {
+        count += 1;
+        for (source, _) in &enums["Src"] {
+            let has = |record: &String| {
+                let mut words = record.split(' ');
+                words.next() == Some(op) && words.any(|word| word == source)
+            };
+            let name = format!("{op} {source}");
+            if !seen.iter().any(has) && !never.contains(&name.as_str()) {
+                missing.push(name);
+            }
+        }
+    }
+    assert!(count >= 6, "only {count} operators with sources");
+    missing
+}
