@@ -1,0 +1,17 @@
+//! How single-pass compilers have failed, each as a family of tests, in every way to compile.
+
+mod addresses;
+mod dirty;
+mod division;
+mod elision;
+mod grow;
+mod memory_ops;
+mod operands;
+mod pending;
+mod reference;
+mod rng;
+mod shapes;
+mod signatures;
+mod spaces;
+mod stack;
+mod support;
