@@ -2,7 +2,7 @@
 
 use crate::ir::func::Func;
 use crate::ir::module::ModuleInfo;
-use crate::ir::op::Op;
+use crate::ir::op::{Op, Src};
 use crate::ir::types::{LabelIdx, TypeIdx};
 
 /// Follows the heights of the operand stack through the records.
@@ -70,6 +70,18 @@ impl Verifier<'_> {
         self.effect(ty.params().len() as u32 + extra, ty.results().len() as u32);
     }
 
+    /// How many operands a record's last operand takes from the stack.
+    fn popped(&self, src: Src) -> u32 {
+        match src {
+            Src::Stack => 1,
+            Src::Const(_) => 0,
+            Src::Local(local) => {
+                assert!(self.func.locals[local.index()].weight > 0);
+                0
+            }
+        }
+    }
+
     fn step(&mut self, op: Op) {
         match op {
             Op::I32Const(_) | Op::I64Const(_) | Op::F32Const(_) | Op::F64Const(_) => {
@@ -82,9 +94,9 @@ impl Verifier<'_> {
                 assert!(self.func.locals[local.index()].weight > 0);
                 self.effect(0, 1);
             }
-            Op::LocalSet(local) => {
+            Op::LocalSet(local, src) => {
                 assert!(self.func.locals[local.index()].weight > 0);
-                self.effect(1, 0);
+                self.effect(self.popped(src), 0);
             }
             Op::LocalTee(local) => {
                 assert!(self.func.locals[local.index()].weight > 0);
@@ -92,17 +104,21 @@ impl Verifier<'_> {
             }
             Op::GlobalSet(_) | Op::Drop => self.effect(1, 0),
             Op::Select => self.effect(3, 1),
-            Op::IntBin(..) | Op::Shift(..) | Op::Div(..) | Op::IntCmp(..) => self.effect(2, 1),
-            Op::FloatBin(..) | Op::FloatCmp(..) => self.effect(2, 1),
-            Op::RefIsNull | Op::Eqz(_) | Op::IntUn(..) | Op::FloatUn(..) => self.effect(1, 1),
+            Op::IntBin(_, _, src) | Op::Shift(_, _, src) | Op::IntCmp(_, _, src) => {
+                self.effect(1 + self.popped(src), 1);
+            }
+            Op::FloatBin(_, _, src) => self.effect(1 + self.popped(src), 1),
+            Op::Div(..) | Op::FloatCmp(..) => self.effect(2, 1),
+            Op::Eqz(_, src) => self.effect(self.popped(src), 1),
+            Op::RefIsNull | Op::IntUn(..) | Op::FloatUn(..) => self.effect(1, 1),
             Op::Wrap | Op::Extend { .. } | Op::Trunc { .. } | Op::Convert { .. } => {
                 self.effect(1, 1);
             }
             Op::Demote | Op::Promote | Op::FloatToBits(_) | Op::BitsToFloat(_) => {
                 self.effect(1, 1);
             }
-            Op::Load(..) => self.effect(1, 1),
-            Op::Store(..) => self.effect(2, 0),
+            Op::Load { addr, .. } => self.effect(self.popped(addr), 1),
+            Op::Store { value, .. } => self.effect(1 + self.popped(value), 0),
             Op::Builtin(builtin) => {
                 let result = builtin.result().is_some().into();
                 self.effect(builtin.operands() as u32, result);
@@ -125,8 +141,8 @@ impl Verifier<'_> {
                 self.branch(label);
                 self.height = None;
             }
-            Op::BrIf(label) => {
-                self.effect(1, 0);
+            Op::BrIf(label, src) => {
+                self.effect(self.popped(src), 0);
                 self.branch(label);
             }
             Op::BrTable { first, count } => {
