@@ -15,11 +15,20 @@ const REX_W: u8 = 0x08;
 const VEX3: u8 = 0xc4;
 const VEX2: u8 = 0xc5;
 
+/// Of [`Inst::rex`]: none was written yet.
+const NO_REX: u32 = u32::MAX;
+/// Of [`Inst::rex`]: the first byte that depends on an operand is another.
+const OTHER: u32 = u32::MAX - 1;
+
 /// An instruction of at most 16 bytes. Little-endian: the first byte is the lowest of `bits`.
+/// What is above `len` bytes does not matter.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Inst {
     bits: u128,
     len: u32,
+    /// Where the REX prefix stands that `dynasm!` writes for registers given at run time: 0 or,
+    /// behind another prefix, 1.
+    rex: u32,
     keep_rex: bool,
 }
 
@@ -31,6 +40,7 @@ impl Inst {
         Self {
             bits: 0,
             len: 0,
+            rex: NO_REX,
             keep_rex: false,
         }
     }
@@ -56,23 +66,16 @@ impl Inst {
     /// Cuts `count` bytes out.
     #[inline(always)]
     fn remove(mut self, at: u32, count: u32) -> Self {
-        let low = (1 << (8 * at)) - 1;
+        let low = (1u128 << (8 * at)) - 1;
         self.bits = self.bits & low | (self.bits >> (8 * count)) & !low;
         self.len -= count;
         self
     }
 
-    /// Where a REX prefix stands.
-    #[inline(always)]
-    fn rex_at(self) -> u32 {
-        u32::from(matches!(self.byte(0), 0x66 | 0xf2 | 0xf3))
-    }
-
     #[inline(always)]
     fn without_rex(self) -> Self {
-        let at = self.rex_at();
-        if self.byte(at) == REX && !self.keep_rex {
-            self.remove(at, 1)
+        if self.rex <= 1 && self.byte(self.rex) == REX && !self.keep_rex {
+            self.remove(self.rex, 1)
         } else {
             self
         }
@@ -81,7 +84,10 @@ impl Inst {
     /// The two-byte VEX prefix, where index and base are low registers.
     #[inline(always)]
     fn with_short_vex(self) -> Self {
-        if self.byte(0) != VEX3 || self.byte(1) & 0x7f != 0x61 || self.byte(2) & 0x80 != 0 {
+        if self.rex <= 1 || self.byte(0) != VEX3 {
+            return self;
+        }
+        if self.byte(1) & 0x7f != 0x61 || self.byte(2) & 0x80 != 0 {
             return self;
         }
         let mut short = self.remove(0, 1);
@@ -93,11 +99,12 @@ impl Inst {
     /// Makes a 32-bit integer instruction one of `size`.
     #[inline(always)]
     pub(super) fn w(self, size: Size) -> Self {
-        let (at, bit) = match self.byte(0) {
-            VEX3 => (2, 0x80),
-            _ => (self.rex_at(), REX_W),
+        let (at, bit) = if self.rex <= 1 {
+            (self.rex, REX_W)
+        } else {
+            debug_assert_eq!(self.byte(0), VEX3);
+            (2, 0x80)
         };
-        debug_assert!(at == 2 || self.byte(at) & 0xf8 == REX);
         match size {
             Size::S32 => self,
             Size::S64 => self.flip(at, bit),
@@ -121,8 +128,33 @@ impl Inst {
     /// Puts the condition into an instruction on condition "overflow" that ends in its ModRM.
     #[inline(always)]
     pub(super) fn cc(self, cc: Cc) -> Self {
-        let at = self.len - 2;
-        self.flip(at, cc as u8)
+        self.op_reg(cc as u8)
+    }
+
+    /// Changes bits of the opcode in front of a ModRM that comes last.
+    #[inline(always)]
+    pub(super) fn op_reg(self, bits: u8) -> Self {
+        self.flip(self.len - 2, bits)
+    }
+
+    /// Changes bits of the opcode in front of `[base + disp]`, before that is shortened.
+    #[inline(always)]
+    pub(super) fn op_disp(self, bits: u8) -> Self {
+        self.flip(self.len - 6, bits)
+    }
+
+    /// Changes bits of the opcode in front of `[base + index + disp]` or `[rsp + disp]`, before
+    /// that is shortened.
+    #[inline(always)]
+    pub(super) fn op_sib(self, bits: u8) -> Self {
+        self.flip(self.len - 7, bits)
+    }
+
+    /// Changes the digit in ModRM's middle that completes an opcode whose digit is 0, with `imm`
+    /// bytes of immediate behind.
+    #[inline(always)]
+    pub(super) fn digit(self, digit: u8, imm: u32) -> Self {
+        self.flip(self.len - 1 - imm, digit << 3)
     }
 
     /// Keeps the prefix without which `reg`'s low byte would be `ah`, `ch`, `dh` or `bh`.
@@ -136,23 +168,19 @@ impl Inst {
     #[inline(always)]
     pub(super) fn imm8(mut self) -> Self {
         let imm = (self.bits >> (8 * (self.len - 4))) as i32;
-        if i32::from(imm as i8) == imm {
-            // Of the opcodes that have both forms, bit 1 chooses.
-            self = self.flip(self.len - 6, 2);
-            self.len -= 3;
-            self.bits &= (1 << (8 * self.len)) - 1;
-        }
+        let fits = i32::from(imm as i8) == imm;
+        // Of the opcodes that have both forms, bit 1 chooses.
+        self = self.flip(self.len - 6, u8::from(fits) << 1);
+        self.len -= 3 * u32::from(fits);
         self
     }
 
     /// A shift or rotation by one has a form without the immediate.
     #[inline(always)]
     pub(super) fn count(mut self) -> Self {
-        if self.byte(self.len - 1) == 1 {
-            self = self.flip(self.len - 3, 0x10);
-            self.len -= 1;
-            self.bits &= (1 << (8 * self.len)) - 1;
-        }
+        let one = self.byte(self.len - 1) == 1;
+        self = self.flip(self.len - 3, u8::from(one) << 4);
+        self.len -= u32::from(one);
         self
     }
 
@@ -207,13 +235,21 @@ impl Inst {
     /// The 32-bit displacement between the address bytes and `imm` bytes of immediate loses 3 or,
     /// if it is 0 and `droppable`, all 4 bytes.
     #[inline(always)]
-    fn shorten_disp(self, modrm: u32, imm: u32, droppable: bool) -> Self {
+    fn shorten_disp(mut self, modrm: u32, imm: u32, droppable: bool) -> Self {
         let at = self.len - 4 - imm;
         let disp = (self.bits >> (8 * at)) as i32;
-        if disp == 0 && droppable {
-            self.flip(modrm, 0x80).remove(at, 4)
-        } else if i32::from(disp as i8) == disp {
-            self.flip(modrm, 0xc0).remove(at + 1, 3)
+        let short = i32::from(disp as i8) == disp;
+        let none = disp == 0 && droppable;
+        // ModRM's mode goes from 2 to 1 or 0.
+        let mode = (u8::from(short) * 0xc0) ^ (u8::from(none) << 6);
+        self = self.flip(modrm, mode);
+        if imm == 0 {
+            self.len -= 3 * u32::from(short) + u32::from(none);
+            self
+        } else if none {
+            self.remove(at, 4)
+        } else if short {
+            self.remove(at + 1, 3)
         } else {
             self
         }
@@ -230,6 +266,14 @@ impl Inst {
 
     #[inline(always)]
     pub(super) fn push(&mut self, byte: u8) {
+        if self.rex == NO_REX {
+            let prefix = matches!(self.byte(0), 0x66 | 0xf2 | 0xf3);
+            self.rex = match self.len {
+                0 => 0,
+                1 if prefix => 1,
+                _ => OTHER,
+            };
+        }
         self.append(u64::from(byte), 1);
     }
 
@@ -256,7 +300,7 @@ impl Inst {
     #[inline(always)]
     pub(super) fn extend(&mut self, bytes: &[u8]) {
         for &byte in bytes {
-            self.push(byte);
+            self.append(u64::from(byte), 1);
         }
     }
 }

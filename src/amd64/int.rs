@@ -8,6 +8,36 @@ use crate::asm::regs::{Gpr, Reg};
 use crate::ir::op::{Div, IntBin, IntCmp, IntUn, Shift};
 use crate::ir::types::{Size, Width};
 
+/// Instructions of one form, by their number in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+enum Alu {
+    Add = 0,
+    Or = 1,
+    And = 4,
+    Sub = 5,
+    Xor = 6,
+    Cmp = 7,
+}
+
+impl Alu {
+    /// What its opcode has more than that of `add`.
+    fn opcode(self) -> u8 {
+        (self as u8) << 3
+    }
+}
+
+/// The digit that tells shifts and rotations apart.
+fn shift_digit(op: Shift) -> u8 {
+    match op {
+        Shift::Rotl => 0,
+        Shift::Rotr => 1,
+        Shift::Shl => 4,
+        Shift::ShrU => 5,
+        Shift::ShrS => 7,
+    }
+}
+
 impl Amd64 {
     /// `dst = src`. Keeps the flags.
     #[inline]
@@ -51,71 +81,81 @@ impl Amd64 {
 
     /// `dst = lhs op rhs`
     pub(super) fn int_bin(&mut self, op: IntBin, size: Size, dst: Gpr, lhs: Gpr, rhs: Rhs) {
-        match (op, rhs) {
-            (IntBin::Mul, Rhs::Imm(imm)) => self.mul_imm(size, dst, lhs, imm as i32),
-            (IntBin::And, Rhs::Imm(imm)) => self.and_imm(size, dst, lhs, imm),
-            _ if dst == lhs => self.int_bin_in_place(op, size, dst, rhs),
-            (IntBin::Sub, Rhs::Reg(rhs)) if dst == rhs => {
-                emit!(self, w(size); neg Rd(dst));
-                emit!(self, w(size); add Rd(dst), Rd(lhs));
-            }
-            (_, Rhs::Reg(rhs)) if dst == rhs => {
-                self.int_bin_in_place(op, size, dst, Rhs::Reg(lhs));
-            }
-            (IntBin::Add, Rhs::Reg(rhs)) => self.lea_sum(size, dst, lhs, rhs),
-            (IntBin::Add, Rhs::Imm(imm)) => {
-                let imm = imm as i32;
-                emit!(self, w(size), reg_disp(); lea Rd(dst), [Rq(lhs) + imm]);
-            }
-            (IntBin::Sub, Rhs::Imm(imm)) if imm != i64::from(i32::MIN) => {
-                let imm = -(imm as i32);
-                emit!(self, w(size), reg_disp(); lea Rd(dst), [Rq(lhs) + imm]);
-            }
-            (_, rhs) => {
+        let op = match op {
+            IntBin::Add => Alu::Add,
+            IntBin::Sub => Alu::Sub,
+            IntBin::Mul => return self.mul(size, dst, lhs, rhs),
+            IntBin::And => Alu::And,
+            IntBin::Or => Alu::Or,
+            IntBin::Xor => Alu::Xor,
+        };
+        match rhs {
+            Rhs::Reg(rhs) => self.alu3_reg(op, size, dst, lhs, rhs),
+            Rhs::Imm(imm) => self.alu3_imm(op, size, dst, lhs, imm),
+            Rhs::Slot(disp) => {
                 self.mov(size, dst, lhs);
-                self.int_bin_in_place(op, size, dst, rhs);
+                self.alu_slot(op, size, dst, disp);
             }
         }
     }
 
-    /// `dst = dst op rhs`. No immediates for `Mul`.
-    fn int_bin_in_place(&mut self, op: IntBin, size: Size, dst: Gpr, rhs: Rhs) {
-        macro_rules! alu {
-            ($ins:ident) => {
-                match rhs {
-                    Rhs::Reg(rhs) => emit!(self, w(size); $ins Rd(dst), Rd(rhs)),
-                    Rhs::Imm(imm) => {
-                        let imm = imm as i32;
-                        emit!(self, w(size), imm8(); $ins Rd(dst), DWORD imm);
-                    }
-                    Rhs::Slot(disp) => {
-                        emit!(self, w(size), sib_disp(); $ins Rd(dst), [rsp + disp]);
-                    }
-                }
-            };
+    /// `dst = lhs op rhs`
+    fn alu3_reg(&mut self, op: Alu, size: Size, dst: Gpr, lhs: Gpr, rhs: Gpr) {
+        if dst == lhs {
+            self.alu_reg(op, size, dst, rhs);
+        } else if dst == rhs {
+            if op == Alu::Sub {
+                emit!(self, w(size); neg Rd(dst));
+                self.alu_reg(Alu::Add, size, dst, lhs);
+            } else {
+                self.alu_reg(op, size, dst, lhs);
+            }
+        } else if op == Alu::Add {
+            self.lea_sum(size, dst, lhs, rhs);
+        } else {
+            self.mov(size, dst, lhs);
+            self.alu_reg(op, size, dst, rhs);
         }
-        match op {
-            IntBin::Add => match rhs {
-                Rhs::Imm(1) => emit!(self, w(size); inc Rd(dst)),
-                Rhs::Imm(-1) => emit!(self, w(size); dec Rd(dst)),
-                Rhs::Imm(_) | Rhs::Reg(_) | Rhs::Slot(_) => alu!(add),
-            },
-            IntBin::Sub => match rhs {
-                Rhs::Imm(1) => emit!(self, w(size); dec Rd(dst)),
-                Rhs::Imm(-1) => emit!(self, w(size); inc Rd(dst)),
-                Rhs::Imm(_) | Rhs::Reg(_) | Rhs::Slot(_) => alu!(sub),
-            },
-            IntBin::Mul => match rhs {
-                Rhs::Reg(rhs) => emit!(self, w(size); imul Rd(dst), Rd(rhs)),
-                Rhs::Slot(disp) => {
-                    emit!(self, w(size), sib_disp(); imul Rd(dst), DWORD [rsp + disp]);
-                }
-                Rhs::Imm(_) => unreachable!("int_bin multiplies by immediates itself"),
-            },
-            IntBin::And => alu!(and),
-            IntBin::Or => alu!(or),
-            IntBin::Xor => alu!(xor),
+    }
+
+    /// `dst = lhs op imm`
+    fn alu3_imm(&mut self, op: Alu, size: Size, dst: Gpr, lhs: Gpr, imm: i64) {
+        let sum = match op {
+            Alu::And => return self.and_imm(size, dst, lhs, imm),
+            Alu::Add => imm as i32,
+            // The least number has no opposite.
+            Alu::Sub if imm as i32 != i32::MIN => -(imm as i32),
+            Alu::Sub | Alu::Or | Alu::Xor | Alu::Cmp => {
+                self.mov(size, dst, lhs);
+                return self.alu_imm(op, size, dst, imm as i32);
+            }
+        };
+        match sum {
+            _ if dst != lhs => {
+                emit!(self, w(size), reg_disp(); lea Rd(dst), [Rq(lhs) + sum]);
+            }
+            1 => emit!(self, w(size); inc Rd(dst)),
+            -1 => emit!(self, w(size); dec Rd(dst)),
+            _ => self.alu_imm(Alu::Add, size, dst, sum),
         }
+    }
+
+    /// `dst = dst op rhs`
+    #[inline]
+    fn alu_reg(&mut self, op: Alu, size: Size, dst: Gpr, rhs: Gpr) {
+        emit!(self, w(size), op_reg(op.opcode()); add Rd(dst), Rd(rhs));
+    }
+
+    /// `dst = dst op imm`
+    #[inline]
+    fn alu_imm(&mut self, op: Alu, size: Size, dst: Gpr, imm: i32) {
+        emit!(self, w(size), digit(op as u8, 4), imm8(); add Rd(dst), DWORD imm);
+    }
+
+    /// `dst = dst op cell`
+    #[inline]
+    fn alu_slot(&mut self, op: Alu, size: Size, dst: Gpr, disp: i32) {
+        emit!(self, w(size), op_sib(op.opcode()), sib_disp(); add Rd(dst), [rsp + disp]);
     }
 
     /// `dst = a + b`. Keeps the flags.
@@ -125,13 +165,25 @@ impl Amd64 {
         emit!(self, w(size), no_disp(); lea Rd(dst), [Rq(base) + Rq(index)]);
     }
 
-    /// `dst = lhs * imm`
-    fn mul_imm(&mut self, size: Size, dst: Gpr, lhs: Gpr, imm: i32) {
-        match imm {
-            3 => emit!(self, w(size), no_disp(); lea Rd(dst), [Rq(lhs) + 2 * Rq(lhs)]),
-            5 => emit!(self, w(size), no_disp(); lea Rd(dst), [Rq(lhs) + 4 * Rq(lhs)]),
-            9 => emit!(self, w(size), no_disp(); lea Rd(dst), [Rq(lhs) + 8 * Rq(lhs)]),
-            _ => emit!(self, w(size), imm8(); imul Rd(dst), Rd(lhs), DWORD imm),
+    /// `dst = lhs * rhs`
+    fn mul(&mut self, size: Size, dst: Gpr, lhs: Gpr, rhs: Rhs) {
+        match rhs {
+            Rhs::Imm(3) => emit!(self, w(size), no_disp(); lea Rd(dst), [Rq(lhs) + 2 * Rq(lhs)]),
+            Rhs::Imm(5) => emit!(self, w(size), no_disp(); lea Rd(dst), [Rq(lhs) + 4 * Rq(lhs)]),
+            Rhs::Imm(9) => emit!(self, w(size), no_disp(); lea Rd(dst), [Rq(lhs) + 8 * Rq(lhs)]),
+            Rhs::Imm(imm) => {
+                let imm = imm as i32;
+                emit!(self, w(size), imm8(); imul Rd(dst), Rd(lhs), DWORD imm);
+            }
+            Rhs::Reg(rhs) => {
+                let (lhs, rhs) = if dst == rhs { (rhs, lhs) } else { (lhs, rhs) };
+                self.mov(size, dst, lhs);
+                emit!(self, w(size); imul Rd(dst), Rd(rhs));
+            }
+            Rhs::Slot(disp) => {
+                self.mov(size, dst, lhs);
+                emit!(self, w(size), sib_disp(); imul Rd(dst), DWORD [rsp + disp]);
+            }
         }
     }
 
@@ -145,7 +197,7 @@ impl Amd64 {
             (0xffff_ffff, _) => emit!(self; mov Rd(dst), Rd(lhs)),
             _ => {
                 self.mov(size, dst, lhs);
-                self.int_bin_in_place(IntBin::And, size, dst, Rhs::Imm(imm));
+                self.alu_imm(Alu::And, size, dst, imm as i32);
             }
         }
     }
@@ -184,13 +236,7 @@ impl Amd64 {
     fn shift_cl(&mut self, op: Shift, size: Size, dst: Gpr, lhs: Gpr) {
         let work = if dst == RCX { R11 } else { dst };
         self.mov(size, work, lhs);
-        match op {
-            Shift::Shl => emit!(self, w(size); shl Rd(work), cl),
-            Shift::ShrS => emit!(self, w(size); sar Rd(work), cl),
-            Shift::ShrU => emit!(self, w(size); shr Rd(work), cl),
-            Shift::Rotl => emit!(self, w(size); rol Rd(work), cl),
-            Shift::Rotr => emit!(self, w(size); ror Rd(work), cl),
-        }
+        emit!(self, w(size), digit(shift_digit(op), 0); rol Rd(work), cl);
         self.mov(size, dst, work);
     }
 
@@ -214,14 +260,10 @@ impl Amd64 {
             Shift::Shl | Shift::ShrS | Shift::ShrU | Shift::Rotl | Shift::Rotr => {}
         }
         self.mov(size, dst, lhs);
-        match op {
-            Shift::Shl if count == 1 => emit!(self, w(size); add Rd(dst), Rd(dst)),
-            Shift::Shl => emit!(self, w(size), count(); shl Rd(dst), BYTE count),
-            Shift::ShrS => emit!(self, w(size), count(); sar Rd(dst), BYTE count),
-            Shift::ShrU => emit!(self, w(size), count(); shr Rd(dst), BYTE count),
-            Shift::Rotl => emit!(self, w(size), count(); rol Rd(dst), BYTE count),
-            Shift::Rotr => emit!(self, w(size), count(); ror Rd(dst), BYTE count),
+        if op == Shift::Shl && count == 1 {
+            return self.alu_reg(Alu::Add, size, dst, dst);
         }
+        emit!(self, w(size), digit(shift_digit(op), 1), count(); rol Rd(dst), BYTE count);
     }
 
     /// `dst = rax op rhs`; clobbers `rax` and `rdx`.
@@ -374,12 +416,9 @@ impl Amd64 {
         match rhs {
             // The same flags as those of a comparison with zero.
             Rhs::Imm(0) => emit!(self, w(size); test Rd(lhs), Rd(lhs)),
-            Rhs::Imm(imm) => {
-                let imm = imm as i32;
-                emit!(self, w(size), imm8(); cmp Rd(lhs), DWORD imm);
-            }
-            Rhs::Reg(rhs) => emit!(self, w(size); cmp Rd(lhs), Rd(rhs)),
-            Rhs::Slot(disp) => emit!(self, w(size), sib_disp(); cmp Rd(lhs), [rsp + disp]),
+            Rhs::Imm(imm) => self.alu_imm(Alu::Cmp, size, lhs, imm as i32),
+            Rhs::Reg(rhs) => self.alu_reg(Alu::Cmp, size, lhs, rhs),
+            Rhs::Slot(disp) => self.alu_slot(Alu::Cmp, size, lhs, disp),
         }
     }
 }

@@ -8,44 +8,116 @@ use crate::asm::regs::{Gpr, Reg};
 use crate::ir::op::{Load, Store};
 use crate::ir::types::{PAGE_SIZE, Size, Width};
 
+/// Instructions that differ in some bits of the opcode and in the size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// `mov`, `movsxd`
+    Mov,
+    /// Loads: `movzx`, `movsx`. Stores: 16 bits.
+    Narrow,
+    Float,
+}
+
+// Bits of opcodes, against the one that is written out.
+const MOVSXD: u8 = 0x8b ^ 0x63;
+const BYTE: u8 = 0x89 ^ 0x88;
+const WORD: u8 = 0xb6 ^ 0xb7;
+const SIGNED: u8 = 0xb6 ^ 0xbe;
+
+fn load_form(op: Load) -> (Form, u8, Size) {
+    match op {
+        Load::I32 | Load::I64U32 => (Form::Mov, 0, Size::S32),
+        Load::I64 => (Form::Mov, 0, Size::S64),
+        Load::I64S32 => (Form::Mov, MOVSXD, Size::S64),
+        Load::I32U8 | Load::I64U8 => (Form::Narrow, 0, Size::S32),
+        Load::I32S8 => (Form::Narrow, SIGNED, Size::S32),
+        Load::I64S8 => (Form::Narrow, SIGNED, Size::S64),
+        Load::I32U16 | Load::I64U16 => (Form::Narrow, WORD, Size::S32),
+        Load::I32S16 => (Form::Narrow, WORD | SIGNED, Size::S32),
+        Load::I64S16 => (Form::Narrow, WORD | SIGNED, Size::S64),
+        Load::F32 => (Form::Float, 0, Size::S32),
+        Load::F64 => (Form::Float, 0, Size::S64),
+    }
+}
+
+fn store_form(op: Store) -> (Form, u8, Size) {
+    match op {
+        Store::I32 | Store::Int32 => (Form::Mov, 0, Size::S32),
+        Store::I64 => (Form::Mov, 0, Size::S64),
+        Store::Int8 => (Form::Mov, BYTE, Size::S32),
+        Store::Int16 => (Form::Narrow, 0, Size::S32),
+        Store::F32 => (Form::Float, 0, Size::S32),
+        Store::F64 => (Form::Float, 0, Size::S64),
+    }
+}
+
+/// The size of an operand that is no vector.
+fn scalar(width: Width) -> Option<Size> {
+    match width {
+        Width::W32 => Some(Size::S32),
+        Width::W64 => Some(Size::S64),
+        Width::W128 => None,
+    }
+}
+
 impl Amd64 {
     // Cells. All keep the flags and `r10`.
 
     pub(super) fn load_cell(&mut self, width: Width, dst: Reg, src: Cell) {
         macro_rules! load {
-            ($ins:ident, $reg:ident, $dst:expr) => {{
-                let dst = $dst;
+            ($fix:ident($arg:expr), $ins:ident $reg:ident($dst:ident)) => {
                 match src {
-                    Cell::Slot(disp) => emit!(self, sib_disp(); $ins $reg(dst), [rsp + disp]),
-                    Cell::Engine(disp) => emit!(self, disp(); $ins $reg(dst), [r14 + disp]),
+                    Cell::Slot(disp) => {
+                        emit!(self, $fix($arg), sib_disp(); $ins $reg($dst), [rsp + disp]);
+                    }
+                    Cell::Engine(disp) => {
+                        emit!(self, $fix($arg), disp(); $ins $reg($dst), [r14 + disp]);
+                    }
                 }
-            }};
+            };
         }
-        match (width, dst.is_float()) {
-            (Width::W32, false) => load!(mov, Rd, dst.gpr()),
-            (Width::W64, false) => load!(mov, Rq, dst.gpr()),
-            (Width::W32, true) => load!(movss, Rx, dst.fpr()),
-            (Width::W64, true) => load!(movsd, Rx, dst.fpr()),
-            (Width::W128, _) => load!(movups, Rx, dst.fpr()),
+        match scalar(width) {
+            Some(size) if dst.is_float() => {
+                let dst = dst.fpr();
+                load!(fp(size), movss Rx(dst));
+            }
+            Some(size) => {
+                let dst = dst.gpr();
+                load!(w(size), mov Rd(dst));
+            }
+            None => {
+                let dst = dst.fpr();
+                load!(fp(Size::S32), movups Rx(dst));
+            }
         }
     }
 
     pub(super) fn store_cell(&mut self, width: Width, dst: Cell, src: Reg) {
         macro_rules! store {
-            ($ins:ident, $reg:ident, $src:expr) => {{
-                let src = $src;
+            ($fix:ident($arg:expr), $ins:ident $reg:ident($src:ident)) => {
                 match dst {
-                    Cell::Slot(disp) => emit!(self, sib_disp(); $ins [rsp + disp], $reg(src)),
-                    Cell::Engine(disp) => emit!(self, disp(); $ins [r14 + disp], $reg(src)),
+                    Cell::Slot(disp) => {
+                        emit!(self, $fix($arg), sib_disp(); $ins [rsp + disp], $reg($src));
+                    }
+                    Cell::Engine(disp) => {
+                        emit!(self, $fix($arg), disp(); $ins [r14 + disp], $reg($src));
+                    }
                 }
-            }};
+            };
         }
-        match (width, src.is_float()) {
-            (Width::W32, false) => store!(mov, Rd, src.gpr()),
-            (Width::W64, false) => store!(mov, Rq, src.gpr()),
-            (Width::W32, true) => store!(movss, Rx, src.fpr()),
-            (Width::W64, true) => store!(movsd, Rx, src.fpr()),
-            (Width::W128, _) => store!(movups, Rx, src.fpr()),
+        match scalar(width) {
+            Some(size) if src.is_float() => {
+                let src = src.fpr();
+                store!(fp(size), movss Rx(src));
+            }
+            Some(size) => {
+                let src = src.gpr();
+                store!(w(size), mov Rd(src));
+            }
+            None => {
+                let src = src.fpr();
+                store!(fp(Size::S32), movups Rx(src));
+            }
         }
     }
 
@@ -110,48 +182,54 @@ impl Amd64 {
         self.trap_if(Cc::Above, TrapCode::MemoryOutOfBounds);
     }
 
-    /// Before an access: checks the index where that is asked for, and notes the site of an
-    /// instruction that may fault.
-    fn access(&mut self, addr: Addr) {
-        debug_assert!(i32::try_from(addr.offset).is_ok());
+    /// After an access that began at `start` and may fault there.
+    #[inline]
+    fn accessed(&mut self, start: u32) {
         if self.mode == MemoryMode::Guard {
-            self.buf.site();
+            self.buf.site_at(start);
         }
     }
 
     /// `dst = memory[addr]`
     pub(super) fn load(&mut self, op: Load, dst: Reg, addr: Addr) {
-        self.access(addr);
+        let start = self.buf.offset();
+        debug_assert!(i32::try_from(addr.offset).is_ok());
         let disp = addr.offset as i32;
         macro_rules! load {
-            ($ins:ident $reg:ident($dst:expr), $bytes:ident) => {{
-                let dst = $dst;
+            ($fix:ident($arg:expr), $bits:expr, $ins:ident $reg:ident($dst:ident), $bytes:ident) => {
                 match addr.index {
                     Some(index) => {
-                        emit!(self, sib_disp(); $ins $reg(dst), $bytes [r15 + Rq(index) + disp]);
+                        emit!(self, $fix($arg), op_sib($bits), sib_disp();
+                            $ins $reg($dst), $bytes [r15 + Rq(index) + disp]);
                     }
-                    None => emit!(self, disp(); $ins $reg(dst), $bytes [r15 + disp]),
+                    None => {
+                        emit!(self, $fix($arg), op_disp($bits), disp();
+                            $ins $reg($dst), $bytes [r15 + disp]);
+                    }
                 }
-            }};
+            };
         }
-        match op {
-            Load::I32 | Load::I64U32 => load!(mov Rd(dst.gpr()), DWORD),
-            Load::I64 => load!(mov Rq(dst.gpr()), QWORD),
-            Load::F32 => load!(movss Rx(dst.fpr()), DWORD),
-            Load::F64 => load!(movsd Rx(dst.fpr()), QWORD),
-            Load::I32S8 => load!(movsx Rd(dst.gpr()), BYTE),
-            Load::I32U8 | Load::I64U8 => load!(movzx Rd(dst.gpr()), BYTE),
-            Load::I32S16 => load!(movsx Rd(dst.gpr()), WORD),
-            Load::I32U16 | Load::I64U16 => load!(movzx Rd(dst.gpr()), WORD),
-            Load::I64S8 => load!(movsx Rq(dst.gpr()), BYTE),
-            Load::I64S16 => load!(movsx Rq(dst.gpr()), WORD),
-            Load::I64S32 => load!(movsxd Rq(dst.gpr()), DWORD),
+        let (form, bits, size) = load_form(op);
+        match form {
+            Form::Mov => {
+                let dst = dst.gpr();
+                load!(w(size), bits, mov Rd(dst), DWORD);
+            }
+            Form::Narrow => {
+                let dst = dst.gpr();
+                load!(w(size), bits, movzx Rd(dst), BYTE);
+            }
+            Form::Float => {
+                let dst = dst.fpr();
+                load!(fp(size), bits, movss Rx(dst), DWORD);
+            }
         }
+        self.accessed(start);
     }
 
     /// `memory[addr] = src`
     pub(super) fn store(&mut self, op: Store, src: StoreSrc, addr: Addr) {
-        self.access(addr);
+        debug_assert!(i32::try_from(addr.offset).is_ok());
         match src {
             StoreSrc::Reg(src) => self.store_reg(op, src, addr),
             StoreSrc::Imm(imm) => self.store_imm(op, imm as i32, addr),
@@ -159,29 +237,42 @@ impl Amd64 {
     }
 
     fn store_reg(&mut self, op: Store, src: Reg, addr: Addr) {
+        let start = self.buf.offset();
         let disp = addr.offset as i32;
         macro_rules! store {
-            ($ins:ident $bytes:ident, $reg:ident($src:expr)) => {{
-                let src = $src;
+            ($fix:ident($arg:expr), $bits:expr, $ins:ident $bytes:ident, $reg:ident($src:ident)) => {
                 match addr.index {
                     Some(index) => {
-                        emit!(self, sib_disp(); $ins $bytes [r15 + Rq(index) + disp], $reg(src));
+                        emit!(self, $fix($arg), op_sib($bits), sib_disp();
+                            $ins $bytes [r15 + Rq(index) + disp], $reg($src));
                     }
-                    None => emit!(self, disp(); $ins $bytes [r15 + disp], $reg(src)),
+                    None => {
+                        emit!(self, $fix($arg), op_disp($bits), disp();
+                            $ins $bytes [r15 + disp], $reg($src));
+                    }
                 }
-            }};
+            };
         }
-        match op {
-            Store::I32 | Store::Int32 => store!(mov DWORD, Rd(src.gpr())),
-            Store::I64 => store!(mov QWORD, Rq(src.gpr())),
-            Store::F32 => store!(movss DWORD, Rx(src.fpr())),
-            Store::F64 => store!(movsd QWORD, Rx(src.fpr())),
-            Store::Int8 => store!(mov BYTE, Rb(src.gpr())),
-            Store::Int16 => store!(mov WORD, Rw(src.gpr())),
+        let (form, bits, size) = store_form(op);
+        match form {
+            Form::Mov => {
+                let src = src.gpr();
+                store!(w(size), bits, mov DWORD, Rd(src));
+            }
+            Form::Narrow => {
+                let src = src.gpr();
+                store!(w(size), bits, mov WORD, Rw(src));
+            }
+            Form::Float => {
+                let src = src.fpr();
+                store!(fp(size), bits, movss DWORD, Rx(src));
+            }
         }
+        self.accessed(start);
     }
 
     fn store_imm(&mut self, op: Store, imm: i32, addr: Addr) {
+        let start = self.buf.offset();
         let disp = addr.offset as i32;
         macro_rules! store {
             ($bytes:ident, $imm_bytes:literal, $imm:expr) => {{
@@ -201,6 +292,7 @@ impl Amd64 {
             Store::Int8 => store!(BYTE, 1, imm as i8),
             Store::Int16 => store!(WORD, 2, imm as i16),
         }
+        self.accessed(start);
     }
 
     /// `dst =` pages of a memory
@@ -225,35 +317,37 @@ impl Amd64 {
 
     pub(super) fn global_get(&mut self, width: Width, global: InstanceItem, dst: Reg) {
         let disp = self.item(global);
-        macro_rules! load {
-            ($ins:ident $reg:ident($dst:expr)) => {{
-                let dst = $dst;
-                emit!(self, disp(); $ins $reg(dst), [r11 + disp]);
-            }};
-        }
-        match (width, dst.is_float()) {
-            (Width::W32, false) => load!(mov Rd(dst.gpr())),
-            (Width::W64, false) => load!(mov Rq(dst.gpr())),
-            (Width::W32, true) => load!(movss Rx(dst.fpr())),
-            (Width::W64, true) => load!(movsd Rx(dst.fpr())),
-            (Width::W128, _) => load!(movups Rx(dst.fpr())),
+        match scalar(width) {
+            Some(size) if dst.is_float() => {
+                let dst = dst.fpr();
+                emit!(self, fp(size), disp(); movss Rx(dst), [r11 + disp]);
+            }
+            Some(size) => {
+                let dst = dst.gpr();
+                emit!(self, w(size), disp(); mov Rd(dst), [r11 + disp]);
+            }
+            None => {
+                let dst = dst.fpr();
+                emit!(self, disp(); movups Rx(dst), [r11 + disp]);
+            }
         }
     }
 
     pub(super) fn global_set(&mut self, width: Width, global: InstanceItem, src: Reg) {
         let disp = self.item(global);
-        macro_rules! store {
-            ($ins:ident $reg:ident($src:expr)) => {{
-                let src = $src;
-                emit!(self, disp(); $ins [r11 + disp], $reg(src));
-            }};
-        }
-        match (width, src.is_float()) {
-            (Width::W32, false) => store!(mov Rd(src.gpr())),
-            (Width::W64, false) => store!(mov Rq(src.gpr())),
-            (Width::W32, true) => store!(movss Rx(src.fpr())),
-            (Width::W64, true) => store!(movsd Rx(src.fpr())),
-            (Width::W128, _) => store!(movups Rx(src.fpr())),
+        match scalar(width) {
+            Some(size) if src.is_float() => {
+                let src = src.fpr();
+                emit!(self, fp(size), disp(); movss [r11 + disp], Rx(src));
+            }
+            Some(size) => {
+                let src = src.gpr();
+                emit!(self, w(size), disp(); mov [r11 + disp], Rd(src));
+            }
+            None => {
+                let src = src.fpr();
+                emit!(self, disp(); movups [r11 + disp], Rx(src));
+            }
         }
     }
 

@@ -207,8 +207,15 @@ impl CodeBuf {
     /// Ties the current code offset to the current operator.
     #[inline]
     pub(crate) fn site(&mut self) {
+        self.site_at(self.offset());
+    }
+
+    /// Ties a code offset to the current operator. No call but the last of an emitter, so that
+    /// the emitter saves no registers.
+    #[inline(never)]
+    pub(crate) fn site_at(&mut self, code: u32) {
         self.sites.push(Site {
-            code: self.offset(),
+            code,
             wasm: self.wasm_pos,
         });
     }
