@@ -9,6 +9,7 @@ mod memory_ops;
 mod operands;
 mod pending;
 mod reference;
+mod registers;
 mod rng;
 mod shapes;
 mod signatures;
