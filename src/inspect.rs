@@ -11,6 +11,7 @@ use crate::asm::compile::{Context, Emitter};
 use crate::asm::isa::{Isa, IsaOptions};
 use crate::error::Error;
 use crate::ir::decode::{DEFAULT_FEATURES, Decoded, decode};
+use crate::ir::display::FuncDisplay;
 use crate::ir::func::Func;
 use crate::ir::lower::Lowering;
 
@@ -41,6 +42,8 @@ pub struct InspectedFunc {
     pub index: u32,
     /// Name from the name section.
     pub name: Option<String>,
+    /// The lowered function as text: its locals, then a line for each record.
+    pub ir: String,
     /// Records of the lowered function, each with the offset of its operator in the module.
     pub records: Vec<(u32, String)>,
     /// Machine code.
@@ -94,6 +97,11 @@ fn inspect_for<I: Isa>(wasm: &[u8], options: InspectOptions) -> Result<Vec<Inspe
         funcs.push(InspectedFunc {
             index: func.index,
             name: info.func_name(func.func_idx()).map(str::to_owned),
+            ir: FuncDisplay {
+                module: &info,
+                func: &func,
+            }
+            .to_string(),
             records: records.map(|(&pos, op)| (pos, format!("{op:?}"))).collect(),
             code: buf.code().to_vec(),
             body: emitted.body as usize..emitted.cold as usize,

@@ -1,6 +1,5 @@
 //! Pronto: a WebAssembly runtime for programs that embed it.
 #![deny(unsafe_code)]
-#![allow(dead_code, reason = "under construction")]
 
 pub(crate) mod amd64;
 pub(crate) mod arm64;

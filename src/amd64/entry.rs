@@ -480,19 +480,6 @@ pub(crate) unsafe fn fault_pc(context: *mut c_void) -> usize {
     *pc as usize
 }
 
-/// The call engine of the code that faulted.
-///
-/// # Safety
-///
-/// `context` is the third argument of a signal handler that is running. The result means
-/// something only if the fault is in compiled code.
-#[cfg(any(target_os = "linux", target_os = "macos"))]
-pub(crate) unsafe fn fault_engine(context: *mut c_void) -> *mut CallEngine {
-    // SAFETY: the caller's promise.
-    let [_, _, engine] = unsafe { context::registers(context) };
-    *engine as usize as *mut CallEngine
-}
-
 /// Makes the handler return to the handler of `trap`, as if the instruction that faulted had
 /// called it.
 ///

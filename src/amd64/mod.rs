@@ -49,7 +49,6 @@ use crate::ir::types::{FuncIdx, Size, Width};
 pub(crate) struct Amd64 {
     buf: CodeBuf,
     mode: MemoryMode,
-    poison: bool,
     features: Features,
 }
 
@@ -83,7 +82,6 @@ impl Isa for Amd64 {
         Self {
             buf: CodeBuf::new(),
             mode: options.mode,
-            poison: options.poison,
             features: Features::from_bits_truncate(options.features),
         }
     }

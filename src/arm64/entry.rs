@@ -556,16 +556,6 @@ pub(crate) unsafe fn fault_pc(ctx: *mut c_void) -> usize {
     unsafe { *Registers::of(ctx).pc as usize }
 }
 
-/// The call engine, if the interrupted thread was in compiled code.
-///
-/// # Safety
-///
-/// `ctx` is the context that the system gave a signal handler.
-pub(crate) unsafe fn fault_engine(ctx: *mut c_void) -> *mut CallEngine {
-    // SAFETY: by contract.
-    unsafe { *Registers::of(ctx).engine as *mut CallEngine }
-}
-
 /// Makes the interrupted thread raise a trap where it was.
 ///
 /// # Safety

@@ -234,41 +234,11 @@ impl CodeBuf {
     }
 
     #[inline]
-    pub(crate) fn push_i8(&mut self, value: i8) {
-        self.write(value.to_le_bytes());
-    }
-
-    #[inline]
-    pub(crate) fn push_i16(&mut self, value: i16) {
-        self.write(value.to_le_bytes());
-    }
-
-    #[inline]
     pub(crate) fn push_i32(&mut self, value: i32) {
         self.write(value.to_le_bytes());
     }
 
-    #[inline]
-    pub(crate) fn push_i64(&mut self, value: i64) {
-        self.write(value.to_le_bytes());
-    }
-
-    #[inline]
-    pub(crate) fn push_u16(&mut self, value: u16) {
-        self.write(value.to_le_bytes());
-    }
-
-    #[inline]
-    pub(crate) fn push_u32(&mut self, value: u32) {
-        self.write(value.to_le_bytes());
-    }
-
-    #[inline]
-    pub(crate) fn push_u64(&mut self, value: u64) {
-        self.write(value.to_le_bytes());
-    }
-
-    /// Copies a short constant byte string.
+    /// Copies a constant byte string.
     #[inline]
     pub(crate) fn extend(&mut self, bytes: &[u8]) {
         for &byte in bytes {
@@ -276,14 +246,8 @@ impl CodeBuf {
         }
     }
 
-    /// Pads with `byte` to a multiple of `alignment` (at most [`RESERVE`]).
-    pub(crate) fn align(&mut self, alignment: usize, byte: u8) {
-        while !(self.offset() as usize).is_multiple_of(alignment) {
-            self.write([byte]);
-        }
-    }
-
-    pub(crate) fn runtime_error(&self, message: &'static str) -> ! {
-        unreachable!("the emitters check every operand: {message}")
+    #[inline]
+    pub(crate) fn push_u32(&mut self, value: u32) {
+        self.write(value.to_le_bytes());
     }
 }

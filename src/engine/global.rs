@@ -29,7 +29,7 @@ pub(crate) struct GlobalData {
     pub(crate) cells: NonNull<Cells>,
     pub(crate) ty: GlobalType,
     /// Of a global that the host has made.
-    pub(crate) own: Option<Owned<Cells>>,
+    pub(crate) _own: Option<Owned<Cells>>,
 }
 
 // SAFETY: `cells` is part of the store that owns this.
@@ -66,7 +66,7 @@ impl Global {
         core.globals.push(GlobalData {
             cells: own.ptr(),
             ty,
-            own: Some(own),
+            _own: Some(own),
         });
         Ok(Self::from_index(core, core.globals.len() as u32 - 1))
     }

@@ -367,7 +367,7 @@ fn initialize_globals(core: &mut StoreCore, data: &InstanceData) {
             core.globals.push(GlobalData {
                 cells,
                 ty: GlobalType::from_ir(global.ty),
-                own: None,
+                _own: None,
             });
         }
     }

@@ -125,7 +125,6 @@ pub(crate) enum ExportItem {
 
 #[derive(Debug)]
 pub(crate) struct Elem {
-    pub(crate) ty: ValType,
     pub(crate) items: ElemItems,
     pub(crate) mode: ElemMode,
 }

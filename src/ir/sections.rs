@@ -180,7 +180,7 @@ pub(super) fn elements(
                 offset: const_expr(info, &offset_expr)?,
             },
         };
-        let (ty, items) = match element.items {
+        let items = match element.items {
             ElementItems::Functions(funcs) => {
                 let mut items = Vec::new();
                 for func in funcs {
@@ -188,7 +188,7 @@ pub(super) fn elements(
                     info.escapes[func as usize] = true;
                     items.push(FuncIdx(func));
                 }
-                (ValType::FuncRef, ElemItems::Funcs(items.into()))
+                ElemItems::Funcs(items.into())
             }
             ElementItems::Expressions(ty, exprs) => {
                 let mut items = Vec::new();
@@ -196,10 +196,11 @@ pub(super) fn elements(
                     items.push(const_expr(info, &expr.map_err(invalid)?)?);
                 }
                 note_refs(&mut info.escapes, items.iter());
-                (ref_type(offset, ty)?, ElemItems::Exprs(items.into()))
+                ref_type(offset, ty)?;
+                ElemItems::Exprs(items.into())
             }
         };
-        info.elems.push(Elem { ty, items, mode });
+        info.elems.push(Elem { items, mode });
     }
     Ok(())
 }

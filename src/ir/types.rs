@@ -84,6 +84,7 @@ macro_rules! index_spaces {
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub(crate) struct $name(pub(crate) u32);
 
+        #[allow(dead_code, reason = "one macro for all index spaces")]
         impl $name {
             pub(crate) fn index(self) -> usize {
                 self.0 as usize
