@@ -10,6 +10,7 @@ mod operands;
 mod pending;
 mod reference;
 mod registers;
+#[path = "../support/rng.rs"]
 mod rng;
 mod shapes;
 mod signatures;
