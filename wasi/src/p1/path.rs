@@ -159,7 +159,7 @@ impl Open {
 /// Whether `path` ends in a slash, and so can only name a directory. Where cap-std drops
 /// the slash, what it found must be compared with that.
 fn names_dir(path: &str) -> bool {
-    path.ends_with('/')
+    path.ends_with('/') || path.ends_with("/.")
 }
 
 /// What `path` names. A slash at its end follows a link there, and needs a directory.

@@ -15,7 +15,7 @@ const EVENT: usize = 32;
 
 /// The most subscriptions of one call: a guest may make as many as its memory holds, and
 /// each takes memory of the host.
-const MAX_SUBSCRIPTIONS: u32 = 1 << 16;
+const MAX_SUBSCRIPTIONS: u32 = 1 << 13;
 
 /// How many bytes, where the number is not known.
 const SOME: u64 = 1;
