@@ -480,6 +480,18 @@ pub(crate) unsafe fn fault_pc(context: *mut c_void) -> usize {
     *pc as usize
 }
 
+/// The call engine, if the interrupted thread was in compiled code.
+///
+/// # Safety
+///
+/// `context` is the third argument of a signal handler that is running.
+#[cfg(all(test, any(target_os = "linux", target_os = "macos")))]
+pub(crate) unsafe fn fault_engine(context: *mut c_void) -> *mut CallEngine {
+    // SAFETY: the caller's promise.
+    let [_, _, engine] = unsafe { context::registers(context) };
+    *engine as usize as *mut CallEngine
+}
+
 /// Makes the handler return to the handler of `trap`, as if the instruction that faulted had
 /// called it.
 ///

@@ -141,7 +141,6 @@ fn element_segments() {
             ElemMode::Declared,
         ]
     ));
-    assert_eq!(info.elems[1].ty, ValType::ExternRef);
     assert!(matches!(&info.elems[0].items, ElemItems::Funcs(items) if items.len() == 2));
     let ElemItems::Exprs(items) = &info.elems[1].items else {
         panic!("{:?}", info.elems[1]);
