@@ -7,6 +7,7 @@ use super::abi::InstanceLayout;
 use super::code::Reloc;
 use super::compile::{Context, Emitter};
 use super::isa::{Isa, IsaOptions};
+use super::map::CodeBytes;
 use super::sites;
 use crate::error::Error;
 use crate::ir::decode::Body;
@@ -28,7 +29,7 @@ pub(crate) struct CompileOptions<'a> {
 /// Machine code of a module, not yet in executable memory. Position-independent.
 #[derive(Debug, Default)]
 pub(crate) struct ModuleCode {
-    pub(crate) bytes: Vec<u8>,
+    pub(crate) bytes: CodeBytes,
     /// Per defined function, in ascending order of `start`.
     pub(crate) funcs: Vec<FuncCode>,
     /// See [`sites`]; [`FuncCode::sites`] points into it.
@@ -82,6 +83,9 @@ struct Part {
     relocs: Vec<Reloc>,
 }
 
+/// Code is at most about so many times as large as the bodies.
+const CODE_PER_BYTE: usize = 3;
+
 /// The largest module's code: offsets in it are 32-bit, calls reach as far as an `i32`.
 const MAX_CODE: usize = i32::MAX as usize;
 
@@ -105,20 +109,16 @@ pub(crate) fn compile<I: Isa>(
         layout,
         options: options.isa,
     };
-    let mut parts = if options.threads <= 1 {
+    let mut all = Part::for_bodies(&bodies)?;
+    if options.threads <= 1 {
         let mut worker = Worker::<I>::new(options);
-        let mut part = Part::default();
-        part.code.funcs.reserve_exact(bodies.len());
         for (index, body) in (module.imported_funcs..).zip(bodies) {
-            worker.compile(&cx, bytes, index, body, &mut part)?;
+            worker.compile(&cx, bytes, index, body, &mut all)?;
         }
-        vec![part]
     } else {
-        compile_parallel::<I>(&cx, bytes, bodies, options)?
-    };
-    let mut all = parts.remove(0);
-    for part in parts {
-        all.append(part)?;
+        for part in compile_parallel::<I>(&cx, bytes, bodies, options)? {
+            all.append(part)?;
+        }
     }
     link::<I>(module, all)
 }
@@ -162,9 +162,6 @@ fn compile_parallel<I: Isa>(
             Slot::Done(result) => parts.push(result?),
             Slot::Waiting(_) | Slot::Skipped => {}
         }
-    }
-    if parts.is_empty() {
-        parts.push(Part::default());
     }
     Ok(parts)
 }
@@ -224,7 +221,7 @@ impl<'a, I: Isa> Worker<'a, I> {
     }
 
     fn batch(&mut self, cx: &Context<'_>, bytes: &[u8], batch: Batch) -> Result<Part, Error> {
-        let mut part = Part::default();
+        let mut part = Part::for_bodies(&batch.bodies)?;
         for (index, body) in (batch.first..).zip(batch.bodies) {
             self.compile(cx, bytes, index, body, &mut part)?;
         }
@@ -254,7 +251,7 @@ impl<'a, I: Isa> Worker<'a, I> {
             ));
         }
         let start = out.bytes.len() as u32;
-        out.bytes.extend_from_slice(code);
+        out.bytes.extend_from_slice(code)?;
         sites::encode(&buf.sites, self.func.body_pos, &mut out.sites);
         out.funcs.push(FuncCode {
             start,
@@ -275,6 +272,15 @@ impl<'a, I: Isa> Worker<'a, I> {
 }
 
 impl Part {
+    /// A part with room for the code of these bodies, as far as that can be told.
+    fn for_bodies(bodies: &[Body]) -> Result<Self, Error> {
+        let size: usize = bodies.iter().map(|body| body.range.len()).sum();
+        let mut part = Self::default();
+        part.code.bytes = CodeBytes::with_capacity(size.saturating_mul(CODE_PER_BYTE))?;
+        part.code.funcs.reserve_exact(bodies.len());
+        Ok(part)
+    }
+
     /// Puts the functions of `other` behind those of `self`.
     fn append(&mut self, other: Self) -> Result<(), Error> {
         let code = &mut self.code;
@@ -285,7 +291,7 @@ impl Part {
                 "a module with more than 2 GiB of machine code",
             ));
         }
-        code.bytes.extend_from_slice(&other.code.bytes);
+        code.bytes.extend_from_slice(&other.code.bytes)?;
         code.sites.extend_from_slice(&other.code.sites);
         code.funcs
             .extend(other.code.funcs.into_iter().map(|func| FuncCode {
@@ -308,18 +314,25 @@ impl Part {
 /// Points direct calls to their callees.
 fn link<I: Isa>(module: &ModuleInfo, part: Part) -> Result<ModuleCode, Error> {
     let Part { mut code, relocs } = part;
+    let mut far = Vec::new();
     for reloc in relocs {
         let callee = &code.funcs[(reloc.func - module.imported_funcs) as usize];
-        let target = callee.entry as usize;
-        if !I::patch_call(&mut code.bytes, reloc.pos as usize, target) {
-            let veneer = I::veneer(&mut code.bytes, target);
-            if !I::patch_call(&mut code.bytes, reloc.pos as usize, veneer) {
-                return Err(Error::unsupported(
-                    0,
-                    "a call further than the machine reaches",
-                ));
+        let (pos, target) = (reloc.pos as usize, callee.entry as usize);
+        if !I::patch_call(&mut code.bytes, pos, target) {
+            far.push((pos, target));
+        }
+    }
+    if !far.is_empty() {
+        let mut bytes = code.bytes.to_vec();
+        for (pos, target) in far {
+            let veneer = I::veneer(&mut bytes, target);
+            if !I::patch_call(&mut bytes, pos, veneer) {
+                let what = "a call further than the machine reaches";
+                return Err(Error::unsupported(0, what));
             }
         }
+        code.bytes = CodeBytes::with_capacity(bytes.len())?;
+        code.bytes.extend_from_slice(&bytes)?;
     }
     Ok(code)
 }

@@ -1,38 +1,119 @@
-//! Executable memory. No page of it is ever writable and executable.
+//! Pages for code: written first, executable afterwards, never both.
+
+use std::ops::{Deref, DerefMut};
 
 use memmap2::{Mmap, MmapMut};
 
 use crate::error::{Error, Result};
+
+/// Mappings at least so large ask for huge pages: a large module is written and run without a
+/// fault for every few kilobytes of it.
+const HUGE: usize = 4 << 20;
+
+/// Code while it is written: pages of its own, which become the [`CodeMemory`] as they are.
+#[derive(Debug, Default)]
+pub(crate) struct CodeBytes {
+    map: Option<MmapMut>,
+    len: usize,
+}
+
+impl CodeBytes {
+    /// Room for about `capacity` bytes. What is not written costs no memory.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses.
+    pub(crate) fn with_capacity(capacity: usize) -> Result<Self> {
+        let mut bytes = Self::default();
+        bytes.reserve(capacity)?;
+        Ok(bytes)
+    }
+
+    fn capacity(&self) -> usize {
+        self.map.as_ref().map_or(0, |map| map.len())
+    }
+
+    fn reserve(&mut self, capacity: usize) -> Result<()> {
+        if capacity <= self.capacity() {
+            return Ok(());
+        }
+        let mut map = MmapMut::map_anon(capacity).map_err(failed)?;
+        #[cfg(target_os = "linux")]
+        if capacity >= HUGE {
+            // A kernel without huge pages does without.
+            let _ = map.advise(memmap2::Advice::HugePage);
+        }
+        map[..self.len].copy_from_slice(self);
+        self.map = Some(map);
+        Ok(())
+    }
+
+    /// Appends bytes.
+    ///
+    /// # Errors
+    ///
+    /// If the system has no room for them.
+    pub(crate) fn extend_from_slice(&mut self, bytes: &[u8]) -> Result<()> {
+        let len = self.len + bytes.len();
+        if len > self.capacity() {
+            self.reserve((2 * self.capacity()).max(len))?;
+        }
+        if let Some(map) = &mut self.map {
+            map[self.len..len].copy_from_slice(bytes);
+        }
+        self.len = len;
+        Ok(())
+    }
+}
+
+impl Deref for CodeBytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.map.as_ref().map_or(&[], |map| &map[..self.len])
+    }
+}
+
+impl DerefMut for CodeBytes {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        self.map
+            .as_mut()
+            .map_or(&mut [], |map| &mut map[..self.len])
+    }
+}
+
+fn failed(error: std::io::Error) -> Error {
+    Error::new(error).context("no memory for compiled code")
+}
 
 /// A module's code, ready to run.
 #[derive(Debug)]
 pub(crate) struct CodeMemory {
     /// None if there is no code.
     map: Option<Mmap>,
+    len: usize,
 }
 
 impl CodeMemory {
-    /// Copies `code` to fresh pages, which then become executable. `sync` makes the instruction
-    /// caches of all processors see it.
+    /// Makes code executable. `sync` makes the instruction caches of all processors see it.
     ///
     /// # Errors
     ///
     /// If the system refuses.
-    pub(crate) fn new(code: &[u8], sync: fn(*const u8, usize)) -> Result<Self> {
-        if code.is_empty() {
-            return Ok(Self { map: None });
-        }
-        let failed = |error| Error::new(error).context("no memory for compiled code");
-        let mut map = MmapMut::map_anon(code.len()).map_err(failed)?;
-        map.copy_from_slice(code);
-        let map = map.make_exec().map_err(failed)?;
-        sync(map.as_ptr(), map.len());
-        Ok(Self { map: Some(map) })
+    pub(crate) fn new(code: CodeBytes, sync: fn(*const u8, usize)) -> Result<Self> {
+        let len = code.len;
+        let map = match code.map {
+            Some(map) if len > 0 => Some(map.make_exec().map_err(failed)?),
+            Some(_) | None => None,
+        };
+        let memory = Self { map, len };
+        sync(memory.bytes().as_ptr(), len);
+        Ok(memory)
     }
 
     /// The code.
     pub(crate) fn bytes(&self) -> &[u8] {
-        self.map.as_deref().unwrap_or_default()
+        self.map.as_ref().map_or(&[], |map| &map[..self.len])
     }
 
     /// Address of the first byte.
@@ -52,9 +133,17 @@ mod tests {
 
     #[test]
     fn keeps_the_bytes() {
-        let memory = CodeMemory::new(&[0xc3; 5000], |_, len| assert_eq!(len, 5000)).unwrap();
-        assert_eq!(memory.bytes(), [0xc3; 5000]);
+        let mut code = CodeBytes::with_capacity(10).unwrap();
+        for byte in 0..50 {
+            code.extend_from_slice(&[byte; 100]).unwrap();
+        }
+        assert_eq!(code.len(), 5000);
+        code[4999] = 0xc3;
+        let memory = CodeMemory::new(code, |_, len| assert_eq!(len, 5000)).unwrap();
+        assert_eq!(memory.bytes()[..101], [&[0; 100][..], &[1]].concat());
+        assert_eq!(memory.bytes()[4998..], [49, 0xc3]);
         assert_eq!(memory.end() - memory.start(), 5000);
-        assert!(CodeMemory::new(&[], |_, _| ()).unwrap().bytes().is_empty());
+        let none = CodeMemory::new(CodeBytes::default(), |_, _| ()).unwrap();
+        assert!(none.bytes().is_empty());
     }
 }
