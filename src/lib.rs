@@ -1,4 +1,51 @@
 //! Pronto: a WebAssembly runtime for programs that embed it.
+//!
+//! It compiles a module in one pass over its bytes, runs it as native code on a stack of its own,
+//! and serves whatever the guest needs from the host in one place.
+//!
+//! ```
+//! use pronto::{Caller, Engine, Linker, Module, Result, Store};
+//!
+//! fn main() -> Result<()> {
+//!     let engine = Engine::default();
+//!     // (module
+//!     //   (import "host" "hello" (func $hello (param i32)))
+//!     //   (func (export "run") (call $hello (i32.const 42))))
+//!     let wasm = b"\0asm\x01\0\0\0\x01\x08\x02\x60\x01\x7f\0\x60\0\0\x02\x0e\x01\x04host\x05hello\0\0\
+//!         \x03\x02\x01\x01\x07\x07\x01\x03run\0\x01\x0a\x08\x01\x06\0\x41\x2a\x10\0\x0b";
+//!     let module = Module::new(&engine, wasm)?;
+//!
+//!     // Host functions see the store's data.
+//!     let mut linker = Linker::new(&engine);
+//!     linker.func_wrap("host", "hello", |mut caller: Caller<'_, Vec<i32>>, value: i32| {
+//!         caller.data_mut().push(value);
+//!     })?;
+//!
+//!     let mut store = Store::new(&engine, Vec::new());
+//!     let instance = linker.instantiate(&mut store, &module)?;
+//!     let run = instance.get_typed_func::<(), ()>(&mut store, "run")?;
+//!     run.call(&mut store, ())?;
+//!     assert_eq!(store.data(), &[42]);
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # Features
+//!
+//! | feature | default | |
+//! |---|---|---|
+//! | `backtrace` | yes | wasm backtraces in errors |
+//! | `parallel` | yes | compiles functions on several threads |
+//! | `wat` | | [`Module::new`] takes the text format as well |
+//! | `anyhow` | | `From<pronto::Error> for anyhow::Error` |
+//!
+//! # Not supported yet
+//!
+//! Vectors (`v128`), tail calls, exceptions, several memories, 64-bit memories, threads, typed
+//! references and GC: a module that uses them is an error with the offset of the operator. Fuel,
+//! epochs, async calls and serialized modules are absent from the API. The component model is
+//! out of scope.
+#![doc(test(attr(deny(warnings))))]
 #![deny(unsafe_code)]
 
 pub(crate) mod amd64;
@@ -40,3 +87,8 @@ pub use ir::types::{FuncType, ValType};
 /// The name that wasmi gives to [`Trap`].
 #[doc(hidden)]
 pub type TrapCode = Trap;
+
+/// The example in the README runs.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

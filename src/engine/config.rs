@@ -16,6 +16,7 @@ use crate::ir::decode::DEFAULT_FEATURES;
 /// use pronto::{Config, Engine};
 ///
 /// let engine = Engine::new(Config::new().max_wasm_stack(256 * 1024))?;
+/// # drop(engine);
 /// # Ok::<(), pronto::Error>(())
 /// ```
 #[derive(Clone)]

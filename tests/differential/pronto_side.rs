@@ -11,7 +11,7 @@ use super::{Event, Value, bits, hash};
 pub(crate) fn run(wasm: &[u8], seed: u64) -> Vec<Event> {
     let mut config = Config::new();
     config
-        .signals_based_traps(seed % 2 == 0)
+        .signals_based_traps(seed.is_multiple_of(2))
         .debug_poison(seed % 4 < 2);
     let engine = Engine::new(&config).expect("an engine");
     let module = Module::new(&engine, wasm).expect("a valid module");

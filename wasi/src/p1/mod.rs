@@ -48,7 +48,7 @@ macro_rules! functions {
 /// the state in the store's data.
 ///
 /// A call blocks its thread until it is done. `proc_exit` makes the guest's call return an
-/// error that carries [`I32Exit`](pronto::I32Exit).
+/// error that carries [`I32Exit`].
 ///
 /// ```
 /// use pronto::{Engine, Linker, Module, Store};
