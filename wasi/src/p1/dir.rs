@@ -6,12 +6,13 @@ use super::guest::{Guest, Span};
 use super::table::{Object, OpenDir};
 use super::types::{FileStat, Filetype, Rights};
 use crate::perms::DirPerms;
+use cap_std::fs::Dir;
 #[cfg(target_os = "linux")]
 use cap_std::fs::OpenOptions;
-use rustix::fs::FileType;
-use std::ffi::CStr;
 #[cfg(target_os = "linux")]
 use std::mem::MaybeUninit;
+#[cfg(target_os = "linux")]
+use std::os::fd::OwnedFd;
 
 /// The size of a `dirent` record, which the name follows.
 const DIRENT: usize = 24;
@@ -80,99 +81,107 @@ impl Call<'_> {
     }
 }
 
-impl OpenDir {
-    /// The number and kind of the entry `name`. The parent looks like the directory itself:
-    /// it may lie outside of what the guest may see.
-    fn identify(&self, name: &str, ino: u64, filetype: Filetype) -> Result<(u64, Filetype)> {
-        if name == ".." {
-            let this = FileStat::from(&rustix::fs::fstat(&self.dir)?);
-            return Ok((this.ino, Filetype::Directory));
-        }
-        if filetype != Filetype::Unknown {
-            return Ok((ino, filetype));
-        }
-        // Some file systems do not keep kinds in directories.
-        let found = self.dir.symlink_metadata(name);
-        Ok((
-            ino,
-            found.map_or(filetype, |meta| FileStat::from(&meta).filetype),
-        ))
+/// The number and kind of the entry `name` of `dir`. The parent looks like the directory
+/// itself: it may lie outside of what the guest may see.
+fn identify(dir: &Dir, name: &str, ino: u64, filetype: Filetype) -> Result<(u64, Filetype)> {
+    if name == ".." {
+        let this = FileStat::from(&rustix::fs::fstat(dir)?);
+        return Ok((this.ino, Filetype::Directory));
     }
-
-    /// Adds what it knows of an entry. Preview 1 has no way to say a name that is not UTF-8.
-    fn add(
-        &self,
-        filling: &mut Filling<'_, '_>,
-        name: &CStr,
-        next: u64,
-        ino: u64,
-        host: FileType,
-    ) -> Result<bool> {
-        let Ok(name) = name.to_str() else {
-            return Ok(true);
-        };
-        let (ino, filetype) = self.identify(name, ino, host.into())?;
-        filling.add(&DirEntry {
-            next,
-            ino,
-            filetype,
-            name: name.as_bytes(),
-        })
+    if filetype != Filetype::Unknown {
+        return Ok((ino, filetype));
     }
+    // Some file systems do not keep kinds in directories.
+    let found = dir.symlink_metadata(name);
+    Ok((
+        ino,
+        found.map_or(filetype, |meta| FileStat::from(&meta).filetype),
+    ))
 }
 
-/// Lists `dir` from `cookie` on. A cookie is the host's own position, so a listing goes on
-/// where it was even when entries come and go, and no state is kept between calls.
+/// A directory's entries as far as they have been listed.
 #[cfg(target_os = "linux")]
-fn list(dir: &mut OpenDir, cookie: u64, filling: &mut Filling<'_, '_>) -> Result {
+pub(crate) struct Listing {
+    /// A descriptor of its own, so that nobody else moves its position.
+    fd: OwnedFd,
+    /// The host's position of each cookie. The guest's count from 0: C gives programs no
+    /// more than 32 bits of one, and the host's are hashes of 64.
+    positions: Vec<u64>,
+}
+
+/// Lists `open` from `cookie` on. It goes on where it was even when entries come and go.
+#[cfg(target_os = "linux")]
+fn list(open: &mut OpenDir, cookie: u64, filling: &mut Filling<'_, '_>) -> Result {
     use rustix::fs::{RawDir, SeekFrom};
-    if i64::try_from(cookie).is_err() {
-        return Ok(()); // Beyond any entry.
-    }
-    if dir.listing.is_none() {
-        // A descriptor of its own, so that nobody else moves its position.
-        let file = dir.dir.open_with(".", OpenOptions::new().read(true))?;
-        dir.listing = Some(file.into_std().into());
-    }
-    let dir = &*dir;
-    let fd = dir.listing.as_ref().ok_or(Errno::Badf)?;
-    rustix::fs::seek(fd, SeekFrom::Start(cookie))?;
+    let dir = &open.dir;
+    let Listing { fd, positions } = match &mut open.listing {
+        Some(listing) => listing,
+        none => {
+            let file = dir.open_with(".", OpenOptions::new().read(true))?;
+            none.insert(Listing {
+                fd: file.into_std().into(),
+                positions: vec![0],
+            })
+        }
+    };
+    let mut index = usize::try_from(cookie).unwrap_or(usize::MAX);
+    // Beyond what has been listed there is nothing.
+    let Some(position) = positions.get(index) else {
+        return Ok(());
+    };
+    rustix::fs::seek(&*fd, SeekFrom::Start(*position))?;
     let mut space = [MaybeUninit::uninit(); 4096];
-    let mut entries = RawDir::new(fd, &mut space);
+    let mut entries = RawDir::new(&*fd, &mut space);
     while let Some(entry) = entries.next() {
         let entry = match entry {
             Err(rustix::io::Errno::NOENT) => break, // Removed while open: it has no entries.
             entry => entry?,
         };
-        let next = entry.next_entry_cookie();
-        if !dir.add(
-            filling,
-            entry.file_name(),
-            next,
-            entry.ino(),
-            entry.file_type(),
-        )? {
+        // Preview 1 has no way to say a name that is not UTF-8.
+        let Ok(name) = entry.file_name().to_str() else {
+            continue;
+        };
+        index += 1;
+        match positions.get_mut(index) {
+            Some(position) => *position = entry.next_entry_cookie(),
+            None => positions.push(entry.next_entry_cookie()),
+        }
+        let (ino, filetype) = identify(dir, name, entry.ino(), entry.file_type().into())?;
+        let name = name.as_bytes();
+        if !filling.add(&DirEntry {
+            next: index as u64,
+            ino,
+            filetype,
+            name,
+        })? {
             break;
         }
     }
     Ok(())
 }
 
-/// Lists `dir` from `cookie` on, which counts entries.
+/// Nothing is kept between calls.
 #[cfg(not(target_os = "linux"))]
-fn list(dir: &mut OpenDir, cookie: u64, filling: &mut Filling<'_, '_>) -> Result {
-    for (entry, next) in rustix::fs::Dir::read_from(&dir.dir)?.zip(1u64..) {
+pub(crate) struct Listing;
+
+/// Lists `open` from `cookie` on, which counts entries.
+#[cfg(not(target_os = "linux"))]
+fn list(open: &mut OpenDir, cookie: u64, filling: &mut Filling<'_, '_>) -> Result {
+    for (entry, next) in rustix::fs::Dir::read_from(&open.dir)?.zip(1u64..) {
         let entry = entry?;
+        let Ok(name) = entry.file_name().to_str() else {
+            continue;
+        };
         if next <= cookie {
             continue;
         }
-        if !dir.add(
-            filling,
-            entry.file_name(),
+        let (ino, filetype) = identify(&open.dir, name, entry.ino(), entry.file_type().into())?;
+        if !filling.add(&DirEntry {
             next,
-            entry.ino(),
-            entry.file_type(),
-        )? {
+            ino,
+            filetype,
+            name: name.as_bytes(),
+        })? {
             break;
         }
     }

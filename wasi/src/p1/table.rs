@@ -1,5 +1,6 @@
 //! The guest's descriptors: what each names and what it may be used for.
 
+use super::dir::Listing;
 use super::errno::{Errno, Result};
 use super::types::{FdFlags, FileStat, Filetype, Rights};
 use crate::perms::{DirPerms, FilePerms};
@@ -37,8 +38,8 @@ pub(crate) struct OpenDir {
     pub(crate) file_perms: FilePerms,
     /// The path the guest knows it by, if it was open before the guest ran.
     pub(crate) preopen: Option<Box<str>>,
-    /// A descriptor of its own to list entries with, from the first listing on.
-    pub(crate) listing: Option<OwnedFd>,
+    /// From the first listing on, what is known of the entries.
+    pub(crate) listing: Option<Listing>,
 }
 
 impl OpenDir {
