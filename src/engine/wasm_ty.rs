@@ -192,10 +192,32 @@ pub(crate) unsafe fn write_bits(engine: *mut CallEngine, place: Place, bits: u64
     // SAFETY: the caller's promise; a place is within its array.
     unsafe {
         match place {
-            Place::Int(n) => (*engine).ints[n] = bits,
-            Place::Float(n) => (*engine).floats[n][0] = bits,
+            // Volatile, or the compiler stores less than the thunk loads where it knows the rest
+            // to be there: such a load waits until the stores have left the core's buffer.
+            Place::Int(n) => (&raw mut (*engine).ints[n]).write_volatile(bits),
+            Place::Float(n) => write_float(&raw mut (*engine).floats[n], bits),
             Place::More(n) => (*engine).more[n] = bits,
         }
+    }
+}
+
+/// Writes a whole cell in one store, as thunks load it in one load.
+///
+/// # Safety
+///
+/// `cell` can be written.
+#[inline]
+unsafe fn write_float(cell: *mut [u64; 2], bits: u64) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: the caller's promise; cells are aligned to 16 bytes.
+    unsafe {
+        use std::arch::x86_64::{__m128i, _mm_set_epi64x, _mm_store_si128};
+        _mm_store_si128(cell.cast::<__m128i>(), _mm_set_epi64x(0, bits as i64));
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    // SAFETY: the caller's promise.
+    unsafe {
+        *cell = [bits, 0];
     }
 }
 

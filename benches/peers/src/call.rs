@@ -93,7 +93,7 @@ pub fn measure(options: &Options) -> Result<Table> {
             .into_iter()
             .chain(peers.iter().map(|peer| peer.name())),
     );
-    for (label, export) in ROWS {
+    for (label, export) in ROWS.into_iter().filter(|(label, _)| options.wants(label)) {
         eprintln!("call: {label}");
         let mut times = vec![Vec::new(); peers.len()];
         for _ in 0..options.rounds.unwrap_or(9) {

@@ -13,9 +13,6 @@ pub const PEAK: &str = "peak-of";
 /// The floor: a validator alone.
 const VALIDATE: &str = "validate";
 
-/// Above this size of the code section the slow compilers sit out, unless asked.
-const SLOW_LIMIT: usize = 2_000_000;
-
 /// What one runtime did with one module.
 struct Figure {
     seconds: f64,
@@ -87,18 +84,23 @@ fn line<'a>(module: &'a Module, peers: &[Box<dyn Peer>], options: &Options) -> L
 
 /// The first compilation, which also tells whether the runtime takes the module at all.
 fn first(peer: &dyn Peer, module: &Module, options: &Options) -> Option<Figure> {
-    if peer.slow() && module.code > SLOW_LIMIT && !options.slow {
+    if module.code > peer.limit() && !options.slow {
         return None;
     }
     let start = clock::now();
     let compiled = peer.compile(&module.wasm);
     let seconds = (clock::now() - start).as_secs_f64();
     match compiled {
-        Ok(compiled) => Some(Figure {
-            seconds,
-            code_bytes: compiled.code_bytes(),
-            peak_kb: peak(peer.name(), module),
-        }),
+        Ok(compiled) => {
+            let code_bytes = compiled.code_bytes();
+            drop(compiled);
+            let peak_kb = peak(peer.name(), module);
+            Some(Figure {
+                seconds,
+                code_bytes,
+                peak_kb,
+            })
+        }
         Err(error) => {
             eprintln!("  {}: {error:#}", peer.name());
             None

@@ -29,7 +29,7 @@ usage: peers COMMAND [options] [FILTER..]
   --markdown         print the summary as a Markdown table
   --peers A,B        only these (names as printed, in lower case)
   --rounds N         turns per figure
-  --slow             compile: give the slow compilers the big modules too
+  --slow             give every runtime the big modules too
   FILTER             only modules or kernels whose names contain one of these
 ";
 

@@ -44,6 +44,17 @@ fn benches() -> &'static Path {
 
 /// The real modules that have been fetched, the smallest code first.
 pub fn real() -> Result<Vec<Module>> {
+    let mut modules = real_where(|_| true)?;
+    modules.sort_by_key(|module| module.code);
+    Ok(modules)
+}
+
+/// The real module of this name, if it has been fetched.
+pub fn real_one(name: &str) -> Result<Option<Module>> {
+    Ok(real_where(|other| other == name)?.pop())
+}
+
+fn real_where(wanted: impl Fn(&str) -> bool) -> Result<Vec<Module>> {
     let mut modules = Vec::new();
     for line in LIST
         .lines()
@@ -57,12 +68,16 @@ pub fn real() -> Result<Vec<Module>> {
             fields.next().context("a language")?,
         );
         let path = benches().join(format!("modules/{name}.wasm"));
-        if path.exists() {
+        if wanted(name) && path.exists() {
             modules.push(Module::load(path, language)?);
         }
     }
-    modules.sort_by_key(|module| module.code);
     Ok(modules)
+}
+
+/// The kernel of this name.
+pub fn kernel(name: &str) -> Result<Option<Module>> {
+    Ok(kernels()?.into_iter().find(|module| module.name == name))
 }
 
 /// The kernels, by name.

@@ -11,9 +11,9 @@ pub trait Peer {
         &[Bench::Compile, Bench::Run, Bench::Call, Bench::Startup]
     }
 
-    /// Whether a module of some megabytes takes it seconds.
-    fn slow(&self) -> bool {
-        false
+    /// Bytes of code above which a module takes it too many seconds, or gigabytes.
+    fn limit(&self) -> usize {
+        usize::MAX
     }
 
     fn compile(&self, wasm: &[u8]) -> Result<Box<dyn Compiled>>;

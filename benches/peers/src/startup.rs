@@ -12,12 +12,11 @@ const LARGE: &str = "esbuild";
 
 pub fn measure(options: &Options) -> Result<Table> {
     let peers = peers::all(Bench::Startup, options)?;
-    let small = modules::kernels()?
+    let modules: Vec<_> = [modules::kernel(SMALL)?, modules::real_one(LARGE)?]
         .into_iter()
-        .find(|module| module.name == SMALL);
-    let large = modules::real()?
-        .into_iter()
-        .find(|module| module.name == LARGE);
+        .flatten()
+        .filter(|module| options.wants(&module.name))
+        .collect();
     let rounds = options.rounds.unwrap_or(9);
     let mut table = Table::new(
         "Start-up: microseconds (CPU time)",
@@ -25,7 +24,7 @@ pub fn measure(options: &Options) -> Result<Table> {
             .into_iter()
             .chain(peers.iter().map(|peer| peer.name())),
     );
-    for module in small.iter().chain(&large) {
+    for module in &modules {
         eprintln!("startup {}", module.name);
         let big = module.code > 1_000_000;
         // Kept instances reserve address space, and a large module's take memory.
@@ -37,7 +36,7 @@ pub fn measure(options: &Options) -> Result<Table> {
         let ready: Vec<_> = peers
             .iter()
             .map(|peer| {
-                takes_part(peer.as_ref(), big, options).then(|| prepare(peer.as_ref(), module))
+                takes_part(peer.as_ref(), module, options).then(|| prepare(peer.as_ref(), module))
             })
             .collect();
         for round in 0..rounds {
@@ -78,8 +77,8 @@ pub fn measure(options: &Options) -> Result<Table> {
     Ok(table)
 }
 
-fn takes_part(peer: &dyn Peer, big: bool, options: &Options) -> bool {
-    !big || !peer.slow() || options.slow
+fn takes_part(peer: &dyn Peer, module: &Module, options: &Options) -> bool {
+    module.code <= peer.limit() || options.slow
 }
 
 fn prepare(peer: &dyn Peer, module: &Module) -> Result<Box<dyn Prepared>> {

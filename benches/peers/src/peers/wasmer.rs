@@ -29,6 +29,10 @@ impl Peer for Wasmer {
         "Wasmer 1pass"
     }
 
+    fn limit(&self) -> usize {
+        20_000_000
+    }
+
     fn compile(&self, wasm: &[u8]) -> Result<Box<dyn Compiled>> {
         Ok(Box::new(Code {
             engine: self.engine.clone(),

@@ -8,26 +8,26 @@ use wasmtime::{
 
 pub fn all() -> Result<Vec<Box<dyn Peer>>> {
     Ok(vec![
-        Box::new(Wasmtime::new("Cranelift", Strategy::Cranelift)?),
-        Box::new(Wasmtime::new("Winch", Strategy::Winch)?),
+        Box::new(Wasmtime::new("Cranelift", Strategy::Cranelift, 2_000_000)?),
+        Box::new(Wasmtime::new("Winch", Strategy::Winch, 20_000_000)?),
     ])
 }
 
 struct Wasmtime {
     name: &'static str,
     engine: Engine,
-    slow: bool,
+    limit: usize,
 }
 
 impl Wasmtime {
     /// Compiles on one thread: the feature that would use more is not built.
-    fn new(name: &'static str, strategy: Strategy) -> Result<Self> {
+    fn new(name: &'static str, strategy: Strategy, limit: usize) -> Result<Self> {
         let mut config = Config::new();
         config.strategy(strategy);
         Ok(Self {
             name,
             engine: Engine::new(&config)?,
-            slow: matches!(strategy, Strategy::Cranelift),
+            limit,
         })
     }
 }
@@ -37,8 +37,8 @@ impl Peer for Wasmtime {
         self.name
     }
 
-    fn slow(&self) -> bool {
-        self.slow
+    fn limit(&self) -> usize {
+        self.limit
     }
 
     fn compile(&self, wasm: &[u8]) -> Result<Box<dyn Compiled>> {
