@@ -47,7 +47,7 @@ impl Config {
             },
             max_wasm_stack: 1 << 20,
             parallel: true,
-            backtrace: true,
+            backtrace: cfg!(feature = "backtrace"),
             poison: false,
             features: DEFAULT_FEATURES,
             listener: None,
@@ -81,7 +81,8 @@ impl Config {
         self
     }
 
-    /// Whether errors carry a [`WasmBacktrace`](crate::WasmBacktrace). Default: true.
+    /// Whether errors carry a [`WasmBacktrace`](crate::WasmBacktrace). Default: whether the crate's
+    /// feature `backtrace` is on.
     pub fn wasm_backtrace(&mut self, enable: bool) -> &mut Self {
         self.backtrace = enable;
         self
