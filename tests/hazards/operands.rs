@@ -1,9 +1,8 @@
 //! Family 8, registers and flags: every operator × every form of its operands × the pressure of
 //! other live values, followed by uses of all of them.
 //!
-//! The matrix is generated: all operators, all pairs of forms; each pair meets the pressures in
-//! turn, and the operators in [`FULL`] meet all of them. `PRONTO_MATRIX=full` runs the whole
-//! product.
+//! The matrix is the whole product, a test for each way to compile. Where an emulator runs it,
+//! `PRONTO_MATRIX=turns` gives each pair of operator and forms one pressure, in turn.
 
 use std::env;
 
@@ -22,24 +21,6 @@ const PRESSURES: u32 = 24;
 
 /// Functions in one module.
 const BATCH: usize = 1000;
-
-/// Operators that stand for a way of emission of their own: they meet every pressure.
-const FULL: [&str; 14] = [
-    "i32.sub",
-    "i64.mul",
-    "i32.div_s",
-    "i64.rem_u",
-    "i64.rotl",
-    "i32.shr_s",
-    "i32.lt_s",
-    "i64.eq",
-    "f32.sub",
-    "f64.lt",
-    "f64.copysign",
-    "f32.min",
-    "i64.trunc_f64_u",
-    "select f64",
-];
 
 /// What an operator makes of its operands.
 type Eval = Box<dyn Fn(&[u64]) -> Outcome>;
@@ -220,29 +201,22 @@ impl Job<'_> {
 }
 
 /// All functions of the matrix.
-fn jobs(subjects: &[Subject]) -> Vec<Job<'_>> {
-    let everything = env::var("PRONTO_MATRIX").is_ok_and(|value| value == "full");
-    let mut jobs = Vec::new();
+fn operand_jobs<'a>(subjects: &'a [Subject], give: &mut dyn FnMut(Job<'a>)) {
+    let turns = env::var("PRONTO_MATRIX").is_ok_and(|value| value == "turns");
+    let mut number = 0;
     for (nth, subject) in subjects.iter().enumerate() {
         let uses = subject.uses();
-        let full = everything || FULL.contains(&subject.name.as_str());
         for (row, forms) in subject.forms().into_iter().enumerate() {
-            let triple = forms.len() > 2;
             let turn = (row * 7 + nth) as u32 % PRESSURES;
-            let pressures: Vec<u32> = if full && !triple {
-                (0..PRESSURES).collect()
-            } else {
-                vec![turn]
-            };
+            let pressures = if turns { turn..turn + 1 } else { 0..PRESSURES };
             for pressure in pressures {
-                let number = jobs.len();
                 let consts = (0..forms.len())
                     .map(|operand| {
                         let values = subject.values(operand);
                         values[(number + 3 * operand) % values.len()]
                     })
                     .collect();
-                jobs.push(Job {
+                give(Job {
                     subject,
                     forms: forms.clone(),
                     consts,
@@ -251,27 +225,26 @@ fn jobs(subjects: &[Subject]) -> Vec<Job<'_>> {
                     usage: uses[number % uses.len()],
                     number,
                 });
+                number += 1;
             }
         }
     }
-    jobs
 }
 
 /// Comparisons feeding each kind of branch, and constants on both sides: the product of
 /// operators, forms and uses at one pressure each.
-fn compare_jobs(subjects: &[Subject]) -> Vec<Job<'_>> {
-    let mut jobs = Vec::new();
+fn compare_jobs<'a>(subjects: &'a [Subject], give: &mut dyn FnMut(Job<'a>)) {
+    let mut number = 0;
     for subject in subjects.iter().filter(|subject| subject.result == Ty::I32) {
         for forms in subject.forms() {
             for usage in subject.uses() {
-                let number = jobs.len();
                 let consts = (0..forms.len())
                     .map(|operand| {
                         let values = subject.values(operand);
                         values[(number / 3 + operand) % values.len()]
                     })
                     .collect();
-                jobs.push(Job {
+                give(Job {
                     subject,
                     forms: forms.clone(),
                     consts,
@@ -280,10 +253,10 @@ fn compare_jobs(subjects: &[Subject]) -> Vec<Job<'_>> {
                     usage,
                     number,
                 });
+                number += 1;
             }
         }
     }
-    jobs
 }
 
 /// A module of the jobs' functions, exported by number; see the constants in `shapes`.
@@ -448,21 +421,26 @@ fn is_quiet_nan(ty: Ty, bits: u64) -> bool {
     }
 }
 
-fn run(name: &str, all: fn(&[Subject]) -> Vec<Job<'_>>, floor: usize) {
+/// Runs every job that `all` gives, batch by batch.
+fn run(mode: Mode, all: for<'a> fn(&'a [Subject], &mut dyn FnMut(Job<'a>)), floor: usize) {
     let wanted = env::var("PRONTO_MATRIX_OP").unwrap_or_default();
     let subjects: Vec<Subject> = subjects()
         .into_iter()
         .filter(|subject| subject.name.contains(&wanted))
         .collect();
-    let jobs = all(&subjects);
+    let (mut functions, mut calls) = (0, 0);
     let mut failures = Vec::new();
-    let mut calls = 0;
-    for mode in MODES {
-        for batch in jobs.chunks(BATCH) {
-            calls += run_batch(mode, batch, &mut failures);
+    let mut batch = Vec::new();
+    all(&subjects, &mut |job| {
+        functions += 1;
+        batch.push(job);
+        if batch.len() == BATCH {
+            calls += run_batch(mode, &batch, &mut failures);
+            batch.clear();
         }
-    }
-    println!("{name}: {} functions, {calls} calls", jobs.len());
+    });
+    calls += run_batch(mode, &batch, &mut failures);
+    println!("{mode:?}: {functions} functions, {calls} calls");
     failures.sort_by_key(String::len);
     assert!(
         failures.is_empty(),
@@ -470,15 +448,31 @@ fn run(name: &str, all: fn(&[Subject]) -> Vec<Job<'_>>, floor: usize) {
         failures.len(),
         failures[..failures.len().min(20)].join("\n")
     );
-    assert!(!wanted.is_empty() || jobs.len() >= floor, "{}", jobs.len());
+    assert!(!wanted.is_empty() || functions >= floor, "{functions}");
 }
 
-#[test]
-fn matrix() {
-    run("operand matrix", jobs, 50_000);
+/// A test of each matrix for one way to compile, to run side by side.
+macro_rules! matrices {
+    ($($way:ident: $mode:expr;)*) => {
+        $(mod $way {
+            use super::*;
+
+            #[test]
+            fn operands() {
+                run($mode, operand_jobs, 35_000);
+            }
+
+            #[test]
+            fn comparisons() {
+                run($mode, compare_jobs, 50_000);
+            }
+        })*
+    };
 }
 
-#[test]
-fn comparisons() {
-    run("comparison matrix", compare_jobs, 50_000);
+matrices! {
+    explicit: MODES[0];
+    guard: MODES[1];
+    explicit_poisoned: MODES[2];
+    guard_poisoned: MODES[3];
 }
