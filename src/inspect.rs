@@ -93,7 +93,7 @@ fn inspect_for<I: Isa>(wasm: &[u8], options: InspectOptions) -> Result<Vec<Inspe
         lowering.lower(&info, wasm, body, &mut func)?;
         let emitted = emitter.emit(&cx, &func, false);
         let buf = emitter.isa.buf();
-        let records = func.pos.iter().zip(&func.ops);
+        let records = func.records.iter();
         funcs.push(InspectedFunc {
             index: func.index,
             name: info.func_name(func.func_idx()).map(str::to_owned),
@@ -102,7 +102,9 @@ fn inspect_for<I: Isa>(wasm: &[u8], options: InspectOptions) -> Result<Vec<Inspe
                 func: &func,
             }
             .to_string(),
-            records: records.map(|(&pos, op)| (pos, format!("{op:?}"))).collect(),
+            records: records
+                .map(|record| (record.pos, format!("{:?}", record.op)))
+                .collect(),
             code: buf.code().to_vec(),
             body: emitted.body as usize..emitted.cold as usize,
             sites: buf

@@ -11,6 +11,7 @@ use super::stack::{LocalState, Operand, Registers};
 use crate::ir::func::Func;
 use crate::ir::module::ModuleInfo;
 use crate::ir::op::{Op, Src};
+use crate::ir::records::Record;
 use crate::ir::types::{LocalIdx, Size, ValType, Width};
 
 /// What every function of a module shares.
@@ -150,10 +151,11 @@ impl<I: Isa> Pass<'_, I> {
         self.isa.buf().bind(entry_label);
         self.enter_function();
         let body = self.isa.buf().offset();
-        while let Some(&op) = func.ops.get(self.at) {
+        let records = &func.records[..];
+        while let Some(&Record { op, pos }) = records.get(self.at) {
             let buf = self.isa.buf();
             buf.reserve();
-            buf.wasm_pos = func.pos[self.at];
+            buf.wasm_pos = pos;
             self.at += 1;
             self.op(op);
             self.st.regs.held = super::regs::RegSet::EMPTY;
@@ -178,7 +180,7 @@ impl<I: Isa> Pass<'_, I> {
     /// The record after the one at hand.
     #[inline]
     pub(super) fn peek(&self) -> Option<Op> {
-        self.func.ops.get(self.at).copied()
+        Some(self.func.records.get(self.at)?.op)
     }
 
     /// Passes over the next record, which the one at hand has done.

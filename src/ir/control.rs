@@ -192,7 +192,7 @@ impl Recorder<'_> {
                 self.frames.push(Frame {
                     opener: Opener::If {
                         or_else,
-                        record: self.out.ops.len() as u32,
+                        record: self.out.records.len() as u32,
                     },
                     label: end,
                 });
@@ -256,7 +256,8 @@ impl Recorder<'_> {
             Opener::If { or_else, record } => {
                 // No `else`: a false condition goes straight to the end.
                 let end = frame.label;
-                self.out.ops[record as usize] = Op::If { end, or_else: end };
+                let op = Op::If { end, or_else: end };
+                self.out.records.replace(record as usize, op);
                 *self.preds(or_else) = 0;
                 *self.preds(end) += 1;
             }
@@ -309,7 +310,7 @@ impl Recorder<'_> {
         }
         // The validator has read the targets without error.
         let mut targets = table.targets().map_while(Result::ok);
-        if let Some(&Op::I32Const(index)) = self.out.ops.last() {
+        if let Some(Op::I32Const(index)) = self.out.records.last(1) {
             self.unrecord(1);
             let depth = targets.nth(index as u32 as usize);
             self.branch(depth.unwrap_or(table.default()));
@@ -364,22 +365,24 @@ impl Recorder<'_> {
     /// Whether the condition on top of the stack is known: then its record is taken back. If not,
     /// its truth is left there in the shortest form.
     pub(super) fn take_condition(&mut self) -> Option<bool> {
-        match self.out.ops[..] {
-            [.., Op::I32Const(value)] => {
+        match self.out.records.last(1) {
+            Some(Op::I32Const(value)) => {
                 self.unrecord(1);
-                Some(value != 0)
+                return Some(value != 0);
             }
-            [.., Op::Eqz(S32, src), Op::Eqz(S32, Src::Stack)] => {
-                self.unrecord(2);
-                match src {
-                    Src::Stack => {}
-                    Src::Const(value) => self.record(Op::I32Const(value)),
-                    Src::Local(local) => self.record(Op::LocalGet(local)),
+            Some(Op::Eqz(S32, Src::Stack)) => {
+                if let Some(Op::Eqz(S32, src)) = self.out.records.last(2) {
+                    self.unrecord(2);
+                    match src {
+                        Src::Stack => {}
+                        Src::Const(value) => self.record(Op::I32Const(value)),
+                        Src::Local(local) => self.record(Op::LocalGet(local)),
+                    }
                 }
-                None
             }
-            _ => None,
+            Some(_) | None => {}
         }
+        None
     }
 }
 

@@ -40,7 +40,8 @@ pub(crate) const KNOWN_FEATURES: WasmFeatures = DEFAULT_FEATURES;
 /// If `bytes` is not a module that is valid with `features`, with the validator's message and the
 /// offset of the offending byte; or if it uses what is not supported.
 pub(crate) fn decode(bytes: &[u8], features: WasmFeatures) -> Result<Decoded, Error> {
-    if u32::try_from(bytes.len()).is_err() {
+    // Offsets a few bytes beyond the end are 32 bits too.
+    if bytes.len() > u32::MAX as usize - 64 {
         return Err(Error::unsupported(0, "modules of 4 GiB and more"));
     }
     let features = features & KNOWN_FEATURES;

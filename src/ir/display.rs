@@ -268,9 +268,9 @@ impl Display for FuncDisplay<'_> {
             }
             writeln!(f)?;
         }
-        for (op, pos) in func.ops.iter().zip(&func.pos) {
-            write!(f, "{pos:#8x}  ")?;
-            self.record(f, *op)?;
+        for record in func.records.iter() {
+            write!(f, "{:#8x}  ", record.pos)?;
+            self.record(f, record.op)?;
             writeln!(f)?;
         }
         Ok(())

@@ -1,6 +1,6 @@
 //! A lowered function: its records and what was learned on the way.
 
-use super::op::Op;
+use super::records::Records;
 use super::types::{FuncIdx, LabelIdx, TypeIdx, ValType};
 
 /// One lowered function. The buffers are reused from function to function.
@@ -11,9 +11,7 @@ pub(crate) struct Func {
     pub(crate) ty: u32,
     /// Offset of the body in the module.
     pub(crate) body_pos: u32,
-    pub(crate) ops: Vec<Op>,
-    /// Offset in the module of the operator behind each record.
-    pub(crate) pos: Vec<u32>,
+    pub(crate) records: Records,
     pub(crate) labels: Vec<Label>,
     /// Targets of all `br_table`s.
     pub(crate) targets: Vec<LabelIdx>,

@@ -1,12 +1,12 @@
 //! Validates and lowers one function body in one decode.
 //!
-//! The reader decodes an operator and calls [`Visitor`], which calls the validator, then the
-//! [`Recorder`]. The recorder may therefore take everything for granted that validity implies.
+//! An operator is decoded by its line in [`super::operators`], or by the reader, and visits
+//! [`Lowerer`], which calls the validator, then the [`Recorder`]. The recorder may therefore take everything for granted that validity implies.
 //! What it knows of the machine: nothing.
 
 use wasmparser::{
-    BinaryReader, BlockType, FrameKind, FrameStack, FuncValidatorAllocations, ModuleArity,
-    VisitOperator, WasmFeatures,
+    BinaryReader, BlockType, FrameKind, FrameStack, FuncValidator, FuncValidatorAllocations,
+    ModuleArity, ValidatorResources, VisitOperator,
 };
 
 use super::control::Frame;
@@ -15,7 +15,7 @@ use super::func::{Func, Label, LabelArgs};
 use super::locals::LocalMap;
 use super::module::ModuleInfo;
 use super::op::{Op, Src};
-use super::operators::{Window, visit_usual};
+use super::operators::{Operators, Window, visit_usual};
 use super::types::{LabelIdx, TypeIdx};
 use crate::error::Error;
 
@@ -50,14 +50,13 @@ impl Lowering {
         body: Body,
         out: &mut Func,
     ) -> Result<(), Error> {
-        let start = body.range.start as u64;
+        let (start, end) = (body.range.start, body.range.end);
         let features = body.validator.features;
-        let code = &bytes[body.range];
-        let mut reader = BinaryReader::new_features(code, start, features);
+        let mut reader = BinaryReader::new_features(&bytes[body.range], start as u64, features);
         out.clear();
         out.index = body.validator.index;
         out.ty = body.validator.ty;
-        out.body_pos = pos(start);
+        out.body_pos = pos(start as u64);
 
         let mut validator = body
             .validator
@@ -65,60 +64,25 @@ impl Lowering {
         let params = module.types[out.ty as usize].params();
         self.locals
             .define(params, &mut reader, &mut validator, out)?;
-        // One record per byte, and a return: the loop below never grows the buffers.
-        out.ops.reserve(reader.bytes_remaining() + 2);
-        out.pos.reserve(reader.bytes_remaining() + 2);
 
-        let mut at = reader.current_position();
-        let mut recorder = Recorder::new(module, &mut self.frames, &mut self.locals, out);
-        recorder.budget = BUDGET + BUDGET_PER_BYTE * code.len() as u64;
-        while at < code.len() {
-            let offset = start + at as u64;
-            recorder.pos = pos(offset);
-            let mut visitor = Visitor {
-                validator: validator.visitor(offset),
-                recorder: &mut recorder,
-            };
-            let (len, visited) = visit(&code[at..], offset, features, &mut visitor);
-            drop(visitor);
-            visited.map_err(|error| recorder.error(error))?;
-            at += len;
-            recorder.height = validator.operand_stack_height();
-            if recorder.height > recorder.out.max_height {
-                recorder.grow()?;
-            }
+        let at = pos(reader.original_position());
+        let budget = BUDGET + BUDGET_PER_BYTE * (end - start) as u64;
+        let mut body = Lowerer {
+            validator: &mut validator,
+            recorder: Recorder::new(module, &mut self.frames, &mut self.locals, out),
+            code: &bytes[..end],
+            next: at,
+            max_height: 0,
+            budget,
+            failure: None,
+        };
+        while body.next < pos(end as u64) {
+            body.steps(bytes);
         }
-        let end = start + at as u64;
-        BinaryReader::new(&code[at..], end)
-            .finish_expression(&validator.visitor(end))
-            .map_err(invalid)?;
+        body.finish()?;
         self.allocs = validator.into_allocations();
         Ok(())
     }
-}
-
-/// Decodes the operator at the start of `code` and visits it; its length, and what the visitor says.
-#[inline]
-fn visit<'a, V>(
-    code: &'a [u8],
-    offset: u64,
-    features: WasmFeatures,
-    visitor: &mut Visitor<'_, '_, V>,
-) -> (usize, wasmparser::Result<()>)
-where
-    V: VisitOperator<'a, Output = wasmparser::Result<()>> + FrameStack + ModuleArity,
-{
-    // What follows the function's end is the reader's to reject.
-    let open = !visitor.recorder.frames.is_empty();
-    if open
-        && let Some(window) = Window::new(code)
-        && let Some(visited) = visit_usual(window, visitor)
-    {
-        return visited;
-    }
-    let mut reader = BinaryReader::new_features(code, offset, features);
-    let visited = reader.visit_operator(visitor).and_then(|visited| visited);
-    (reader.current_position(), visited)
 }
 
 impl Func {
@@ -127,8 +91,7 @@ impl Func {
             index: _,
             ty: _,
             body_pos: _,
-            ops,
-            pos,
+            records,
             labels,
             targets,
             locals,
@@ -137,8 +100,7 @@ impl Func {
             v128,
             call_weight,
         } = self;
-        ops.clear();
-        pos.clear();
+        records.clear();
         labels.clear();
         targets.clear();
         locals.clear();
@@ -157,7 +119,7 @@ pub(super) struct Recorder<'m> {
     pub(super) locals: &'m mut LocalMap,
     /// 0 in live code; in dead code 1 + the number of open blocks that began there.
     pub(super) dead: u32,
-    /// Operands on the stack before the current operator, as the validator counts them.
+    /// Operands on the stack before the current operator, if it opens a block.
     pub(super) height: u32,
     /// Offset in the module of the current operator.
     pub(super) pos: u32,
@@ -167,9 +129,6 @@ pub(super) struct Recorder<'m> {
     pub(super) weight: u32,
     /// Whether every operator so far is executed once, in order.
     pub(super) entry: bool,
-    /// Values that calls, blocks and branches may yet move.
-    budget: u64,
-    unsupported: Option<&'static str>,
 }
 
 impl<'m> Recorder<'m> {
@@ -199,8 +158,6 @@ impl<'m> Recorder<'m> {
             depth: 0,
             weight: 1,
             entry: true,
-            budget: 0,
-            unsupported: None,
         }
     }
 
@@ -211,24 +168,21 @@ impl<'m> Recorder<'m> {
 
     #[inline]
     pub(super) fn record(&mut self, op: Op) {
-        self.out.ops.push(op);
-        self.out.pos.push(self.pos);
+        self.out.records.push(op, self.pos);
     }
 
     /// Takes back the last `count` records.
     pub(super) fn unrecord(&mut self, count: usize) {
-        let len = self.out.ops.len() - count;
-        self.out.ops.truncate(len);
-        self.out.pos.truncate(len);
+        self.out.records.pop(count);
     }
 
     /// The operand on top, taken back if it is a small constant or was just read from a local.
     #[inline]
     pub(super) fn take_src(&mut self) -> Src {
-        let src = match self.out.ops.last() {
-            Some(&Op::LocalGet(local)) => Src::Local(local),
-            Some(&Op::I32Const(value)) => Src::Const(value),
-            Some(&Op::I64Const(value)) if i32::try_from(value).is_ok() => Src::Const(value as i32),
+        let src = match self.out.records.last(1) {
+            Some(Op::LocalGet(local)) => Src::Local(local),
+            Some(Op::I32Const(value)) => Src::Const(value),
+            Some(Op::I64Const(value)) if i32::try_from(value).is_ok() => Src::Const(value as i32),
             _ => return Src::Stack,
         };
         self.unrecord(1);
@@ -242,59 +196,163 @@ impl<'m> Recorder<'m> {
             self.record(op);
         }
     }
+}
+
+/// A body on its way through the validator and the recorder.
+struct Lowerer<'m> {
+    validator: &'m mut FuncValidator<ValidatorResources>,
+    recorder: Recorder<'m>,
+    /// The module up to the body's end.
+    code: &'m [u8],
+    /// Where the operator after the one at hand is.
+    next: u32,
+    /// Greatest height of the stack so far, but in dead code.
+    max_height: u32,
+    /// Values that calls, blocks and branches may yet move.
+    budget: u64,
+    /// Why lowering ends before its time.
+    failure: Option<Error>,
+}
+
+/// Where the next operator is after one that failed: nowhere.
+const FAILED: u32 = u32::MAX;
+
+impl<'m> Lowerer<'m> {
+    /// Where the body ends.
+    fn end(&self) -> u32 {
+        pos(self.code.len() as u64)
+    }
+
+    fn reader(&self, at: u32) -> BinaryReader<'m> {
+        let features = *self.validator.features();
+        BinaryReader::new_features(&self.code[at as usize..], at.into(), features)
+    }
+
+    /// Takes the next operators, as many as there is room for their records.
+    fn steps(&mut self, module: &[u8]) {
+        /// Bytes of operators, each of which makes at most [`RECORDS`] records.
+        const BYTES: u32 = 256;
+        const RECORDS: u32 = 2;
+
+        self.recorder
+            .out
+            .records
+            .reserve((RECORDS * BYTES) as usize);
+        let end = self.end().min(self.next.saturating_add(BYTES));
+        while self.next < end {
+            self.recorder.pos = self.next;
+            // It may reach beyond the body's end; an operator that does has failed.
+            match Window::new(module, self.next) {
+                Some(window) => visit_usual(window, self),
+                None => self.unusual(),
+            }
+            let height = self.validator.operand_stack_height();
+            if height > self.max_height {
+                self.grow(height);
+            }
+        }
+    }
 
     /// The stack is higher than ever before.
     #[cold]
-    fn grow(&mut self) -> Result<(), Error> {
-        if self.height > MAX_OPERANDS {
-            let what = "more than a million operands";
-            return Err(Error::unsupported(self.pos as usize, what));
+    fn grow(&mut self, height: u32) {
+        if height > MAX_OPERANDS {
+            self.fail_unsupported("more than a million operands");
         }
-        if self.live() {
-            self.out.max_height = self.height;
+        if self.recorder.live() {
+            self.max_height = height;
         }
-        Ok(())
+    }
+
+    #[cold]
+    fn fail_unsupported(&mut self, what: &str) {
+        self.next = FAILED;
+        if self.failure.is_none() {
+            self.failure = Some(Error::unsupported(self.recorder.pos as usize, what));
+        }
+    }
+
+    /// An operator that is cut off is that first: [`Self::finish`] finds it.
+    #[cold]
+    #[inline(never)]
+    fn fail(&mut self, error: wasmparser::Error) {
+        if self.next <= self.end() || self.next == FAILED {
+            self.next = FAILED;
+            if self.failure.is_none() {
+                self.failure = Some(invalid(error));
+            }
+        }
     }
 
     /// Ends lowering at an operator that is valid but not supported.
     #[cold]
-    fn unsupported(&mut self, operator: &'static str) -> wasmparser::Result<()> {
-        self.unsupported = Some(operator);
-        // The reader's loop ends on its own kind of error only; `error` replaces it.
-        BinaryReader::new(&[], u64::from(self.pos))
-            .read_u8()
-            .map(|_| ())
+    fn unsupported(&mut self, what: &str) -> wasmparser::Result<()> {
+        self.fail_unsupported(what);
+        // The reader's loop ends on its own kind of error only; the failure precedes it.
+        BinaryReader::new(&[], 0).read_u8().map(|_| ())
     }
 
+    /// After the function's `end` nothing may come, which is the reader's to say.
     #[cold]
-    fn error(&self, error: wasmparser::Error) -> Error {
-        match self.unsupported {
-            Some(operator) => Error::unsupported(self.pos as usize, operator),
-            None => invalid(error),
+    fn closed(&mut self) -> wasmparser::Result<()> {
+        let next = self.recorder.pos + 1;
+        if next == self.end() {
+            return Ok(());
         }
+        self.reader(next).visit_operator(&mut Reading(self))?
+    }
+
+    /// All operators have been visited, or one has failed.
+    fn finish(self) -> Result<(), Error> {
+        if self.next != self.end() && self.next != FAILED {
+            // The last operator's immediates go beyond the end: the reader tells how.
+            let read = self.reader(self.recorder.pos);
+            match read.peek_operator(&self) {
+                Ok(_) => unreachable!("its end is beyond what is read"),
+                Err(error) => return Err(invalid(error)),
+            }
+        }
+        if let Some(error) = self.failure {
+            return Err(error);
+        }
+        self.recorder.out.max_height = self.max_height;
+        let end = self.end();
+        self.reader(end)
+            .finish_expression(&self.validator.visitor(end.into()))
+            .map_err(invalid)
     }
 }
 
-/// Gives each operator to the validator, then to the recorder.
-struct Visitor<'r, 'm, V> {
-    validator: V,
-    recorder: &'r mut Recorder<'m>,
-}
+impl<'a> Operators<'a> for Lowerer<'_> {
+    #[cold]
+    #[inline(never)]
+    fn unusual(&mut self) {
+        let mut reader = self.reader(self.recorder.pos);
+        let visited = reader.visit_operator(&mut Reading(self));
+        self.next = pos(reader.original_position());
+        self.visited(visited.and_then(|visited| visited));
+    }
 
-impl<V: FrameStack> FrameStack for Visitor<'_, '_, V> {
-    #[inline]
-    fn current_frame(&self) -> Option<FrameKind> {
-        self.validator.current_frame()
+    #[inline(always)]
+    fn advance(&mut self, bytes: u32) {
+        self.next = self.recorder.pos.wrapping_add(bytes);
+    }
+
+    #[inline(always)]
+    fn visited(&mut self, visited: Self::Output) {
+        if let Err(error) = visited {
+            self.fail(error);
+        }
     }
 }
 
 /// Operators of few bytes can move thousands of values. These methods run before the validator,
 /// which looks at each value: indices may be wrong, which is its to say.
-impl<V: ModuleArity> Visitor<'_, '_, V> {
+impl Lowerer<'_> {
     fn charge(&mut self, values: u64) -> wasmparser::Result<()> {
-        match self.recorder.budget.checked_sub(values) {
-            Some(left) => self.recorder.budget = left,
-            None => return self.recorder.unsupported(BUDGET_SPENT),
+        match self.budget.checked_sub(values) {
+            Some(left) => self.budget = left,
+            None => return self.unsupported(BUDGET_SPENT),
         }
         Ok(())
     }
@@ -329,11 +387,11 @@ impl<V: ModuleArity> Visitor<'_, '_, V> {
     }
 }
 
-/// The visitor's methods, which are calls even from the hot loop: inlining them there costs more
-/// in registers than it saves (1.32 of validation's time instead of 1.21). Operators of these
-/// proposals go to the recorder's method of the same name, all others are not supported.
+/// Gives each operator to the validator, then to the recorder's method of the same name. Operators
+/// of other proposals than these are not supported.
 macro_rules! visit {
     ($(@$proposal:ident $op:ident $({ $($arg:ident: $ty:ty),* })? => $visit:ident ($($ann:tt)*))*) => {$(
+        #[inline(always)]
         fn $visit(&mut self $($(, $arg: $ty)*)?) -> Self::Output {
             visit!(@$proposal self $op $visit $($($arg),*)?)
         }
@@ -344,38 +402,77 @@ macro_rules! visit {
     (@bulk_memory $($rest:tt)*) => { visit!(supported $($rest)*) };
     (@reference_types $($rest:tt)*) => { visit!(supported $($rest)*) };
     (@$proposal:ident $self:ident $op:ident $visit:ident $($arg:ident),*) => {{
-        $self.validator.$visit($($arg),*)?;
-        $self.recorder.unsupported(stringify!($op))
+        let at = u64::from($self.recorder.pos);
+        $self.validator.visitor(at).$visit($($arg),*)?;
+        $self.unsupported(stringify!($op))
     }};
     (supported $self:ident $op:ident $visit:ident $($arg:ident),*) => {{
-        visit!(charge $self $op $($arg),*);
-        $self.validator.$visit($($arg.clone()),*)?;
+        visit!(before $self $op $($arg),*);
+        let at = u64::from($self.recorder.pos);
+        $self.validator.visitor(at).$visit($($arg.clone()),*)?;
         $self.recorder.$visit($($arg),*);
-        Ok(())
+        visit!(after $self $op)
     }};
-    // Operators that move as many values as a type says.
-    (charge $self:ident Br $depth:ident) => { $self.charge_branches($depth, 1)? };
-    (charge $self:ident BrIf $depth:ident) => { $self.charge_branches($depth, 1)? };
-    (charge $self:ident BrTable $table:ident) => {
+    // Operators that move as many values as a type says, and those that need to know the height
+    // of the operand stack.
+    (before $self:ident Br $depth:ident) => { $self.charge_branches($depth, 1)? };
+    (before $self:ident BrIf $depth:ident) => { $self.charge_branches($depth, 1)? };
+    (before $self:ident BrTable $table:ident) => {
         $self.charge_branches($table.default(), $table.len())?
     };
-    (charge $self:ident Call $func:ident) => { $self.charge_call($func)? };
-    (charge $self:ident CallIndirect $ty:ident, $table:ident) => { $self.charge_type($ty)? };
-    (charge $self:ident Block $ty:ident) => { $self.charge_block($ty)? };
-    (charge $self:ident Loop $ty:ident) => { $self.charge_block($ty)? };
-    (charge $self:ident If $ty:ident) => { $self.charge_block($ty)? };
-    (charge $self:ident $op:ident $($arg:ident),*) => {};
+    (before $self:ident Call $func:ident) => { $self.charge_call($func)? };
+    (before $self:ident CallIndirect $ty:ident, $table:ident) => { $self.charge_type($ty)? };
+    (before $self:ident Block $ty:ident) => { visit!(block $self $ty) };
+    (before $self:ident Loop $ty:ident) => { visit!(block $self $ty) };
+    (before $self:ident If $ty:ident) => { visit!(block $self $ty) };
+    (before $self:ident $op:ident $($arg:ident),*) => {};
+    (block $self:ident $ty:ident) => {{
+        $self.charge_block($ty)?;
+        $self.recorder.height = $self.validator.operand_stack_height();
+    }};
+    (after $self:ident End) => {
+        if $self.recorder.frames.is_empty() { $self.closed() } else { Ok(()) }
+    };
+    (after $self:ident $op:ident) => { Ok(()) };
 }
 
 #[allow(
     clippy::clone_on_copy,
     reason = "one macro for immediates that are Copy and not"
 )]
-impl<'a, V> VisitOperator<'a> for Visitor<'_, '_, V>
-where
-    V: VisitOperator<'a, Output = wasmparser::Result<()>> + ModuleArity,
-{
+impl<'a> VisitOperator<'a> for Lowerer<'_> {
     type Output = wasmparser::Result<()>;
 
     wasmparser::for_each_visit_operator!(visit);
+}
+
+impl FrameStack for Lowerer<'_> {
+    fn current_frame(&self) -> Option<FrameKind> {
+        Some(self.validator.get_control_frame(0)?.kind)
+    }
+}
+
+/// What the reader visits. Its methods are apart from those that the usual forms go to, which are
+/// part of the function for their form.
+struct Reading<'l, 'm>(&'l mut Lowerer<'m>);
+
+impl FrameStack for Reading<'_, '_> {
+    fn current_frame(&self) -> Option<FrameKind> {
+        self.0.current_frame()
+    }
+}
+
+macro_rules! read {
+    ($(@$proposal:ident $op:ident $({ $($arg:ident: $ty:ty),* })? => $visit:ident ($($ann:tt)*))*) => {$(
+        #[inline(never)]
+        fn $visit(&mut self $($(, $arg: $ty)*)?) -> Self::Output {
+            self.0.$visit($($($arg),*)?)
+        }
+    )*};
+}
+
+impl<'a> VisitOperator<'a> for Reading<'_, '_> {
+    type Output = wasmparser::Result<()>;
+
+    wasmparser::for_each_visit_operator!(read);
 }

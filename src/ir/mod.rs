@@ -14,6 +14,7 @@ pub(crate) mod module;
 pub(crate) mod names;
 pub(crate) mod op;
 mod operators;
+pub(crate) mod records;
 mod sections;
 #[cfg(test)]
 mod tests;

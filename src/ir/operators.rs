@@ -6,7 +6,9 @@
 //! from one word. What is not in the table, or not in its usual form, goes to the reader, and so
 //! does whatever is malformed: the reader finds the words.
 
-use wasmparser::{BlockType, MemArg, MemArgTarget, VisitOperator};
+use std::marker::PhantomData;
+
+use wasmparser::{BlockType, Ieee32, MemArg, MemArgTarget, VisitOperator};
 
 use super::lower::Recorder;
 use super::op::{Div, FloatBin, FloatCmp, FloatUn, IntBin, IntCmp, IntUn, Load, Op, Shift, Store};
@@ -17,12 +19,11 @@ use super::types::Size::{S32, S64};
 pub(super) struct Window(u64);
 
 impl Window {
-    /// `None` near the end of the body.
-    #[inline]
-    pub(super) fn new(bytes: &[u8]) -> Option<Self> {
-        bytes
-            .first_chunk()
-            .map(|word| Self(u64::from_le_bytes(*word)))
+    /// What is at `at`; `None` near the end of the module.
+    #[inline(always)]
+    pub(super) fn new(module: &[u8], at: u32) -> Option<Self> {
+        let word = module.get(at as usize..at as usize + 8)?;
+        Some(Self(u64::from_le_bytes(word.try_into().ok()?)))
     }
 
     #[inline(always)]
@@ -30,9 +31,9 @@ impl Window {
         self.0 as u8
     }
 
-    /// LEB128 of up to four bytes after the opcode, and how many they are.
+    /// LEB128 after the opcode, and how many bytes it has.
     #[inline(always)]
-    fn unsigned(self) -> Option<(u32, usize)> {
+    fn unsigned(self) -> Option<(u32, u32)> {
         let word = (self.0 >> 8) as u32;
         if word & 0x80 == 0 {
             Some((word & 0x7f, 1))
@@ -43,37 +44,63 @@ impl Window {
         }
     }
 
-    /// The same for three and four bytes.
+    /// The same for three to five bytes: linkers leave room for the largest number.
     #[inline(never)]
-    fn unsigned_long(self) -> Option<(u32, usize)> {
+    fn unsigned_long(self) -> Option<(u32, u32)> {
+        let (value, len) = self.leb128()?;
+        Some((u32::try_from(value).ok()?, len)).filter(|_| len <= 5)
+    }
+
+    /// The groups of up to seven bytes, without a sign.
+    #[inline(always)]
+    fn leb128(self) -> Option<(u64, u32)> {
+        let word = self.0 >> 8;
+        let last = (!word & 0x80_8080_8080_8080).trailing_zeros();
+        if last == 64 {
+            return None;
+        }
+        // The bits up to the last group's, seven for each byte.
+        let bits = word & (u64::MAX >> (63 - last)) & 0x7f_7f7f_7f7f_7f7f;
+        let bits = (bits & 0x007f_007f_007f_007f) | (bits & 0x7f00_7f00_7f00_7f00) >> 1;
+        let bits = (bits & 0x0000_3fff_0000_3fff) | (bits & 0x3fff_0000_3fff_0000) >> 2;
+        let bits = (bits & 0x0fff_ffff) | (bits & 0x0fff_ffff_0000_0000) >> 4;
+        Some((bits, last / 8 + 1))
+    }
+
+    #[inline(always)]
+    fn signed(self) -> Option<(i32, u32)> {
         let word = (self.0 >> 8) as u32;
-        let group = |nth: u32| (word >> nth) & (0x7f << (7 * nth));
-        let three = group(0) | group(1) | group(2);
-        if word & 0x80_0000 == 0 {
-            Some((three, 3))
-        } else if word & 0x8000_0000 == 0 {
-            Some((three | group(3), 4))
+        if word & 0x80 == 0 {
+            Some(((word << 25) as i32 >> 25, 1))
+        } else if word & 0x8000 == 0 {
+            let word = word & 0x7f | word >> 1 & 0x3f80;
+            Some(((word << 18) as i32 >> 18, 2))
         } else {
-            None
+            self.signed_long()
         }
     }
 
-    #[inline(always)]
-    fn signed(self) -> Option<(i32, usize)> {
-        let (value, len) = self.unsigned()?;
-        let unused = 32 - 7 * len as u32;
-        Some((((value << unused) as i32) >> unused, len))
+    #[inline(never)]
+    fn signed_long(self) -> Option<(i32, u32)> {
+        let (value, len) = self.long_signed()?;
+        Some((i32::try_from(value).ok()?, len)).filter(|_| len <= 5)
     }
 
     #[inline(always)]
-    fn long_signed(self) -> Option<(i64, usize)> {
-        let (value, len) = self.signed()?;
-        Some((value.into(), len))
+    fn long_signed(self) -> Option<(i64, u32)> {
+        let (value, len) = self.leb128()?;
+        let unused = 64 - 7 * len;
+        Some((((value << unused) as i64) >> unused, len))
+    }
+
+    #[inline(always)]
+    fn float32(self) -> Option<(Ieee32, u32)> {
+        Some((f32::from_bits((self.0 >> 8) as u32).into(), 4))
     }
 
     /// Alignment without flags, then the offset.
     #[inline(always)]
-    fn memarg(self, max_align: u8) -> Option<(MemArg, usize)> {
+    fn memarg(self, max_align: u8) -> Option<(MemArg, u32)> {
         let align = (self.0 >> 8) as u8;
         if align >= 0x10 {
             return None;
@@ -90,47 +117,86 @@ impl Window {
     }
 
     #[inline(always)]
-    fn block_type(self) -> Option<(BlockType, usize)> {
-        match (self.0 >> 8) as u8 {
-            0x40 => Some((BlockType::Empty, 1)),
-            0x7f => Some((BlockType::Type(wasmparser::ValType::I32), 1)),
-            _ => None,
-        }
+    fn block_type(self) -> Option<(BlockType, u32)> {
+        use wasmparser::ValType::{F32, F64, I32, I64};
+
+        let ty = match (self.0 >> 8) as u8 {
+            0x40 => return Some((BlockType::Empty, 1)),
+            0x7f => I32,
+            0x7e => I64,
+            0x7d => F32,
+            0x7c => F64,
+            _ => return None,
+        };
+        Some((BlockType::Type(ty), 1))
     }
 }
 
+/// What the operators of a body go to, one after the other.
+pub(super) trait Operators<'a>: VisitOperator<'a> {
+    /// Visits the operator at hand, which is not in its usual form.
+    fn unusual(&mut self);
+
+    /// The operator at hand, which is about to be visited, has so many bytes.
+    fn advance(&mut self, bytes: u32);
+
+    /// The operator at hand was visited.
+    fn visited(&mut self, output: Self::Output);
+}
+
+/// Decodes the operator in the window and visits it.
+type Visit<V> = fn(Window, &mut V);
+
+/// Decodes the operator in the window and visits it.
+#[inline(always)]
+pub(super) fn visit_usual<'a, V: Operators<'a>>(window: Window, visitor: &mut V) {
+    Usual::<V>::VISIT[usize::from(window.code())](window, visitor);
+}
+
+struct Usual<V>(PhantomData<V>);
+
 /// Lines of: opcode, visitor's method, immediates, and for an operator that only computes what is
-/// recorded, `with` its last operand as a [`super::op::Src`] or as it is. Makes [`visit_usual`] and methods of [`Recorder`].
+/// recorded, `with` its last operand as a [`super::op::Src`] or as it is. Makes the table of
+/// functions, one for each opcode, so that each has the processor's registers for itself; and
+/// methods of [`Recorder`].
 macro_rules! operators {
     ($($code:literal $visit:ident($($immediate:tt)*) $(with $op:path[$($arg:expr),*])? $(=> $record:expr)?;)*) => {
-        /// Visits the operator in the window if it is in its usual form; its length, and what the
-        /// visitor says.
-        #[inline]
-        pub(super) fn visit_usual<'a, V: VisitOperator<'a>>(
-            window: Window,
-            visitor: &mut V,
-        ) -> Option<(usize, V::Output)> {
-            Some(match window.code() {
-                $($code => operators!(@visit window visitor $visit $($immediate)*),)*
-                _ => return None,
-            })
+        impl<'a, V: Operators<'a>> Usual<V> {
+            const VISIT: [Visit<V>; 256] = {
+                let mut visit: [Visit<V>; 256] = [|_, visitor| visitor.unusual(); 256];
+                $(visit[$code] = |window, visitor| {
+                    operators!(@visit window visitor $visit $($immediate)*)
+                };)*
+                visit
+            };
         }
 
         impl Recorder<'_> {$(
             operators!(@record $visit $($immediate)* $(with $op[$($arg),*])? $(=> $record)?);
         )*}
     };
-    (@visit $window:ident $visitor:ident $visit:ident) => {
-        (1, $visitor.$visit())
+    (@visit $window:ident $visitor:ident $visit:ident) => {{
+        let Window(_) = $window;
+        $visitor.advance(1);
+        let visited = $visitor.$visit();
+        $visitor.visited(visited);
+    }};
+    (@visit $window:ident $visitor:ident $visit:ident memarg $align:literal: $($record:tt)*) => {
+        operators!(@visit $window $visitor $visit (memarg $align))
     };
-    (@visit $window:ident $visitor:ident $visit:ident $immediate:ident) => {{
-        let (value, len) = $window.$immediate()?;
-        (1 + len, $visitor.$visit(value))
-    }};
-    (@visit $window:ident $visitor:ident $visit:ident memarg $align:literal: $($record:tt)*) => {{
-        let (arg, len) = $window.memarg($align)?;
-        (1 + len, $visitor.$visit(arg))
-    }};
+    (@visit $window:ident $visitor:ident $visit:ident $immediate:ident) => {
+        operators!(@visit $window $visitor $visit ($immediate))
+    };
+    (@visit $window:ident $visitor:ident $visit:ident ($immediate:ident $($align:literal)?)) => {
+        match $window.$immediate($($align)?) {
+            Some((value, len)) => {
+                $visitor.advance(1 + len);
+                let visited = $visitor.$visit(value);
+                $visitor.visited(visited);
+            }
+            None => $visitor.unusual(),
+        }
+    };
     (@record $visit:ident => $record:expr) => {
         #[inline]
         pub(super) fn $visit(&mut self) {
@@ -204,6 +270,7 @@ operators! {
     0x3e visit_i64_store32(memarg 2: store Store::Int32);
     0x41 visit_i32_const(signed);
     0x42 visit_i64_const(long_signed);
+    0x43 visit_f32_const(float32);
 
     0x45 visit_i32_eqz();
     0x46 visit_i32_eq() with Op::IntCmp[IntCmp::Eq, S32];

@@ -77,7 +77,7 @@ impl Recorder<'_> {
     /// Whether the operand on top was just read from `local`.
     #[inline]
     fn just_read(&self, local: LocalIdx) -> bool {
-        matches!(self.out.ops.last(), Some(Op::LocalGet(last)) if *last == local)
+        self.out.records.last(1) == Some(Op::LocalGet(local))
     }
 
     #[inline]
@@ -138,7 +138,7 @@ impl Recorder<'_> {
         if !self.live() {
             return;
         }
-        match self.out.ops.last_mut() {
+        match self.out.records.last_mut() {
             Some(last) if last.only_pushes() => self.unrecord(1),
             Some(last @ Op::LocalTee(_)) => {
                 let Op::LocalTee(local) = *last else {
@@ -165,16 +165,12 @@ impl Recorder<'_> {
 
     /// Drops the second of the topmost operands: by a `select` of the first, if need be.
     fn drop_first(&mut self) {
-        match self.out.ops[..] {
-            [.., first, second] if first.only_pushes() && second.only_pushes() => {
-                let at = self.out.ops.len() - 2;
-                self.out.ops.swap_remove(at);
-                self.out.pos.swap_remove(at);
-            }
-            _ => {
-                self.record(Op::I32Const(0));
-                self.record(Op::Select);
-            }
+        let only_pushes = |nth| self.out.records.last(nth).is_some_and(Op::only_pushes);
+        if only_pushes(1) && only_pushes(2) {
+            self.out.records.pop_second();
+        } else {
+            self.record(Op::I32Const(0));
+            self.record(Op::Select);
         }
     }
 
@@ -192,7 +188,7 @@ impl Recorder<'_> {
         if !self.live() {
             return;
         }
-        if let Some(Op::IntCmp(cmp, ..)) = self.out.ops.last_mut() {
+        if let Some(Op::IntCmp(cmp, ..)) = self.out.records.last_mut() {
             *cmp = IntCmp::negated(*cmp);
         } else {
             let src = self.take_src();

@@ -7,7 +7,7 @@ use wasmparser::{BinaryReader, FrameKind, FrameStack, Validator, VisitOperator};
 use super::lower_all;
 use crate::error::Error;
 use crate::ir::decode::DEFAULT_FEATURES;
-use crate::ir::operators::{Window, visit_usual};
+use crate::ir::operators::{Operators, Window, visit_usual};
 
 /// Whether lowering takes what the validator takes, and says of the rest what the validator says.
 #[track_caller]
@@ -168,7 +168,7 @@ fn deep_nesting_needs_no_stack_and_linear_time() {
         for nest in nests {
             let bytes = module_with_body(nest, &[0x0c, 0x05], &[END], count);
             let funcs = lower_all(&bytes, DEFAULT_FEATURES).unwrap();
-            assert!(!funcs[0].ops.is_empty());
+            assert!(!funcs[0].records.is_empty());
         }
         start.elapsed()
     };
@@ -232,11 +232,28 @@ fn errors_in_bodies_have_their_offset() {
 }
 
 /// Writes down what it visits.
-struct Witness;
+#[derive(Default)]
+struct Witness {
+    /// Length of the operator, and what it is; none if it is not in its usual form.
+    usual: Option<(u32, String)>,
+    len: u32,
+}
 
 impl FrameStack for Witness {
     fn current_frame(&self) -> Option<FrameKind> {
         Some(FrameKind::Block)
+    }
+}
+
+impl Operators<'_> for Witness {
+    fn unusual(&mut self) {}
+
+    fn advance(&mut self, bytes: u32) {
+        self.len = bytes;
+    }
+
+    fn visited(&mut self, output: String) {
+        self.usual = Some((self.len, output));
     }
 }
 
@@ -257,18 +274,29 @@ impl<'a> VisitOperator<'a> for Witness {
 /// What we decode ourselves is what the reader decodes.
 #[test]
 fn usual_forms_are_as_the_reader_reads_them() {
-    let immediates: [&[u8]; 12] = [
+    let immediates: [&[u8]; 23] = [
         &[0, 0],
         &[0, 1],
         &[1, 0x7f],
         &[2, 0x80, 0x01],
         &[3, 0xff, 0xff, 0x7f],
+        &[2, 0x80, 0x80, 0x80, 0x80, 0x01],
         &[0x7f, 0x3f],
+        &[0x7e],
+        &[0x7d],
+        &[0x7c],
         &[0x40],
+        &[0xc0, 0x00],
+        &[0xbf, 0x7f],
         &[0xff, 0x7f, 0x40],
         &[0xff, 0x81, 0xfe, 0x3f],
         &[0x80, 0x80, 0x80, 0x00],
         &[0x81, 0x80, 0x80, 0x80, 0x07],
+        &[0x81, 0x82, 0x84, 0x88, 0x78],
+        &[0xff, 0xff, 0xff, 0xff, 0x0f],
+        &[0x80, 0x80, 0x80, 0x80, 0x10],
+        &[0x81, 0x82, 0x84, 0x88, 0x90, 0x20],
+        &[0x81, 0x82, 0x84, 0x88, 0x90, 0xa0, 0x60],
         &[0x0f, 0x80, 0x80, 0x80, 0x40],
     ];
     let mut usual = 0;
@@ -277,16 +305,19 @@ fn usual_forms_are_as_the_reader_reads_them() {
             let mut bytes = vec![code];
             bytes.extend(immediate);
             bytes.resize(16, 0);
-            let window = Window::new(&bytes).unwrap();
-            let Some(ours) = visit_usual(window, &mut Witness) else {
+            let mut witness = Witness::default();
+            visit_usual(Window::new(&bytes, 0).unwrap(), &mut witness);
+            let Some((len, ours)) = witness.usual else {
                 continue;
             };
             usual += 1;
             let mut reader = BinaryReader::new_features(&bytes, 0, DEFAULT_FEATURES);
-            let theirs = reader.visit_operator(&mut Witness).unwrap();
-            assert_eq!(ours, (reader.current_position(), theirs), "{bytes:x?}");
+            let theirs = reader.visit_operator(&mut Witness::default()).unwrap();
+            let expected = (reader.current_position(), theirs);
+            assert_eq!((len as usize, ours), expected, "{bytes:x?}");
         }
     }
-    assert!(usual > 1500, "{usual}");
-    assert!(Window::new(&[0x20, 0, 0x1a, 0x0b, 0, 0, 0]).is_none());
+    assert!(usual > 3000, "{usual}");
+    assert!(Window::new(&[0x20, 0, 0x1a, 0x0b, 0, 0, 0], 0).is_none());
+    assert!(Window::new(&[0x20; 9], 2).is_none());
 }

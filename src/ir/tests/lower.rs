@@ -356,7 +356,11 @@ fn calls_and_builtins() {
                 (call_indirect (type $t) (local.get 0) (i32.const 1))
                 (drop) (drop)))",
     );
-    let records: Vec<String> = func.ops.iter().map(ToString::to_string).collect();
+    let records: Vec<String> = func
+        .records
+        .iter()
+        .map(|record| record.op.to_string())
+        .collect();
     let expected = "loop L1|local.get 0|memory.grow 0|drop|br_if L1 (local.get 0)|local.get 0|call 0\
         |i32.const 0|ref.null funcref|table.set 0|local.get 0|i32.const 1\
         |call_indirect 0 (type 0)|drop|drop|return";
@@ -445,7 +449,7 @@ fn buffers_are_reused() {
             .lower(&decoded.info, &bytes, body, &mut func)
             .unwrap();
         seen.push((
-            func.ops.len(),
+            func.records.len(),
             func.targets.len(),
             func.locals.len(),
             func.call_weight,

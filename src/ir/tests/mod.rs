@@ -44,7 +44,11 @@ fn lower_wat(wat: &str) -> Func {
 #[track_caller]
 fn assert_records(wat: &str, expected: &str) {
     let func = lower_wat(wat);
-    let records: Vec<String> = func.ops.iter().map(ToString::to_string).collect();
+    let records: Vec<String> = func
+        .records
+        .iter()
+        .map(|record| record.op.to_string())
+        .collect();
     let lines = expected.lines().map(str::trim);
     let expected: Vec<&str> = lines.filter(|line| !line.is_empty()).collect();
     assert_eq!(records, expected);

@@ -14,10 +14,9 @@ pub(super) fn verify(module: &ModuleInfo, func: &Func) {
         preds: vec![0; func.labels.len()],
         bound: vec![false; func.labels.len()],
     };
-    assert_eq!(func.ops.len(), func.pos.len());
-    assert!(func.pos.is_sorted());
-    for op in &func.ops {
-        verifier.step(*op);
+    assert!(func.records.iter().is_sorted_by_key(|record| record.pos));
+    for record in func.records.iter() {
+        verifier.step(record.op);
         assert!(verifier.height <= Some(func.max_height));
     }
     assert_eq!(verifier.height, None, "the last record leaves the function");

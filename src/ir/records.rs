@@ -1,0 +1,92 @@
+//! The buffer that records are written to.
+
+use std::ops::Deref;
+
+use super::op::Op;
+
+/// A record, and the offset in the module of the operator behind it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Record {
+    pub(crate) op: Op,
+    pub(crate) pos: u32,
+}
+
+/// The records of one function.
+///
+/// The buffer stays from function to function, and behind `len` are records of earlier ones. So
+/// writing one is an index that is checked, and no call: what [`Vec::push`] does on the way to a
+/// larger buffer would cost every visitor that inlines it the registers for it.
+#[derive(Debug, Default)]
+pub(crate) struct Records {
+    buffer: Vec<Record>,
+    len: usize,
+}
+
+impl Deref for Records {
+    type Target = [Record];
+
+    #[inline]
+    fn deref(&self) -> &[Record] {
+        &self.buffer[..self.len]
+    }
+}
+
+impl Records {
+    pub(super) fn clear(&mut self) {
+        self.len = 0;
+    }
+
+    /// Makes room for `count` more, which [`Self::push`] relies on.
+    #[inline]
+    pub(super) fn reserve(&mut self, count: usize) {
+        if self.buffer.len() - self.len < count {
+            self.grow(count);
+        }
+    }
+
+    #[cold]
+    fn grow(&mut self, count: usize) {
+        let nothing = Record {
+            op: Op::Drop,
+            pos: 0,
+        };
+        let len = (2 * self.buffer.len()).max(self.len + count);
+        self.buffer.resize(len, nothing);
+    }
+
+    #[inline(always)]
+    pub(super) fn push(&mut self, op: Op, pos: u32) {
+        self.buffer[self.len] = Record { op, pos };
+        self.len += 1;
+    }
+
+    /// Takes back the last `count` records.
+    #[inline(always)]
+    pub(super) fn pop(&mut self, count: usize) {
+        debug_assert!(count <= self.len);
+        self.len -= count;
+    }
+
+    /// The `nth` record from the end, counted from 1.
+    #[inline(always)]
+    pub(super) fn last(&self, nth: usize) -> Option<Op> {
+        Some(self.buffer.get(self.len.wrapping_sub(nth))?.op)
+    }
+
+    /// The last record, to change.
+    #[inline(always)]
+    pub(super) fn last_mut(&mut self) -> Option<&mut Op> {
+        Some(&mut self.buffer.get_mut(self.len.wrapping_sub(1))?.op)
+    }
+
+    /// Another operation in the place of a record.
+    pub(super) fn replace(&mut self, at: usize, op: Op) {
+        self.buffer[at].op = op;
+    }
+
+    /// Takes back the last record but one.
+    pub(super) fn pop_second(&mut self) {
+        self.buffer[self.len - 2] = self.buffer[self.len - 1];
+        self.len -= 1;
+    }
+}
