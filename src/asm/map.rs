@@ -48,6 +48,17 @@ impl CodeBytes {
         Ok(())
     }
 
+    /// All that there is room for, used or not.
+    pub(crate) fn room(&mut self) -> &mut [u8] {
+        self.map.as_deref_mut().unwrap_or_default()
+    }
+
+    /// Says that the first `len` bytes of the room are used.
+    pub(crate) fn set_len(&mut self, len: usize) {
+        assert!(len <= self.capacity());
+        self.len = len;
+    }
+
     /// Appends bytes.
     ///
     /// # Errors

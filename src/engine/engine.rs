@@ -29,6 +29,7 @@ struct EngineInner {
     thunks: Thunks,
     isa: IsaOptions,
     sigs: RwLock<Signatures>,
+    workers: native::Workers,
 }
 
 /// Numbers function types, so that compiled code compares them by number.
@@ -59,6 +60,7 @@ impl Engine {
                 },
                 config: config.clone(),
                 sigs: RwLock::default(),
+                workers: native::Workers::default(),
             }),
         })
     }
@@ -79,6 +81,11 @@ impl Engine {
 
     pub(crate) fn isa(&self) -> IsaOptions {
         self.inner.isa
+    }
+
+    /// What compiles functions.
+    pub(crate) fn workers(&self) -> &native::Workers {
+        &self.inner.workers
     }
 
     /// The number of a signature.

@@ -99,7 +99,7 @@ impl Module {
             threads: threads(config.parallel, bytes.len()),
             listen: (!listened.is_empty()).then_some(&listens),
         };
-        let mut code = native::compile(&info, bytes, bodies, &layout, &options)?;
+        let mut code = native::compile(&info, bytes, bodies, &layout, &options, engine.workers())?;
         let memory = CodeMemory::new(std::mem::take(&mut code.bytes), native::sync_icache)?;
         let guarded = config.mode == MemoryMode::Guard && memory.start() != memory.end();
         let registration = guarded.then(|| CODE.add(memory.start()..memory.end()));

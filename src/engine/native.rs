@@ -2,6 +2,7 @@
 
 use crate::asm::abi::InstanceLayout;
 use crate::asm::driver::{self, CompileOptions, ModuleCode};
+use crate::asm::worker;
 use crate::error::Result;
 use crate::ir::decode::Body;
 use crate::ir::module::ModuleInfo;
@@ -30,6 +31,9 @@ mod machine {
 use machine::Native;
 pub(crate) use machine::{fault_pc, features, redirect_to_trap, sync_icache, thunks};
 
+/// What an engine keeps for its next modules.
+pub(crate) type Workers = worker::Workers<Native>;
+
 /// Compiles a module for this machine.
 ///
 /// # Errors
@@ -41,6 +45,7 @@ pub(crate) fn compile(
     bodies: Vec<Body>,
     layout: &InstanceLayout,
     options: &CompileOptions<'_>,
+    workers: &Workers,
 ) -> Result<ModuleCode> {
-    driver::compile::<Native>(module, bytes, bodies, layout, options)
+    driver::compile::<Native>(module, bytes, bodies, layout, options, workers)
 }

@@ -1,0 +1,268 @@
+//! Compiles a module's functions on several threads.
+//!
+//! Threads take batches of consecutive functions, in order, and copy each batch's code to its
+//! place as soon as all before it are known. So the code exists once, but for a few batches.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::compile::Context;
+use super::driver::CompileOptions;
+use super::isa::Isa;
+use super::map::CodeBytes;
+use super::worker::{Listen, Part, Worker, Workers, check_size};
+use crate::error::Error;
+use crate::ir::decode::Body;
+
+/// Functions that a worker takes at a time hold about this many bytes of bodies.
+const BATCH_BYTES: usize = 64 * 1024;
+
+/// As [`super::driver::compile`]: appends to `all`, which has no function yet.
+pub(super) fn compile<I: Isa + Send>(
+    cx: &Context<'_>,
+    bytes: &[u8],
+    bodies: Vec<Body>,
+    options: &CompileOptions<'_>,
+    workers: &Workers<I>,
+    mut all: Part<CodeBytes>,
+) -> Result<Part<CodeBytes>, Error> {
+    let batches = batches(cx.module.imported_funcs, bodies);
+    let order = order(&batches);
+    let count = batches.len();
+    let batches: Vec<_> = batches
+        .into_iter()
+        .map(|batch| Mutex::new(Some(batch)))
+        .collect();
+    let mut code = std::mem::take(&mut all.bytes);
+    let joining = Mutex::new(Joining {
+        waiting: (0..count).map(|_| None).collect(),
+        next: 0,
+        failed: None,
+        len: 0,
+        room: code.room(),
+        homeless: Vec::new(),
+        all,
+    });
+    let taken = AtomicUsize::new(0);
+    let work = || {
+        let mut worker = workers.take(options.isa);
+        while let Some(&at) = order.get(taken.fetch_add(1, Ordering::Relaxed)) {
+            let Some(batch) = lock(&batches[at]).take() else {
+                unreachable!("each batch is taken once");
+            };
+            if !lock(&joining).wants(at) {
+                continue;
+            }
+            let part = batch.compile(&mut worker, cx, bytes, options.listen);
+            lock(&joining).done(at, part);
+            place(&joining);
+        }
+        workers.give(worker);
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..options.threads.min(count) {
+            // A thread that cannot be had is done without.
+            let _ = std::thread::Builder::new().spawn_scoped(scope, work);
+        }
+        work();
+    });
+    let Joining {
+        all,
+        len,
+        homeless,
+        failed,
+        ..
+    } = joining.into_inner().unwrap_or_else(PoisonError::into_inner);
+    if let Some((_, error)) = failed {
+        return Err(error);
+    }
+    code.set_len(len);
+    for part in &homeless {
+        code.extend_from_slice(part)?;
+    }
+    Ok(Part { bytes: code, ..all })
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Consecutive functions: index of the first, and the bodies.
+struct Batch {
+    first: u32,
+    size: usize,
+    bodies: Vec<Body>,
+}
+
+impl Batch {
+    fn compile<I: Isa>(
+        self,
+        worker: &mut Worker<I>,
+        cx: &Context<'_>,
+        bytes: &[u8],
+        listen: Listen<'_>,
+    ) -> Result<Part<Vec<u8>>, Error> {
+        let mut part = Part::new(Vec::new(), self.bodies.len());
+        for (index, body) in (self.first..).zip(self.bodies) {
+            worker.compile(cx, bytes, index, body, listen, &mut part)?;
+        }
+        Ok(part)
+    }
+}
+
+fn batches(mut index: u32, bodies: Vec<Body>) -> Vec<Batch> {
+    let mut batches: Vec<Batch> = Vec::new();
+    for body in bodies {
+        let size = body.range.len();
+        match batches.last_mut() {
+            Some(batch) if batch.size + size <= BATCH_BYTES => {
+                batch.size += size;
+                batch.bodies.push(body);
+            }
+            Some(_) | None => batches.push(Batch {
+                first: index,
+                size,
+                bodies: vec![body],
+            }),
+        }
+        index += 1;
+    }
+    batches
+}
+
+/// The order in which batches are compiled: huge functions first, lest one of them is what all
+/// wait for in the end.
+fn order(batches: &[Batch]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..batches.len()).collect();
+    order.sort_by_key(|&at| std::cmp::Reverse(batches[at].size / (2 * BATCH_BYTES)));
+    order
+}
+
+/// The code as it comes together.
+struct Joining<'c> {
+    /// Parts of batches that are done, but not placed.
+    waiting: Vec<Option<Part<Vec<u8>>>>,
+    /// The batch whose code is placed next.
+    next: usize,
+    /// The first batch that has an error.
+    failed: Option<(usize, Error)>,
+    /// Bytes of code that have a place.
+    len: usize,
+    /// What is left of the place for code.
+    room: &'c mut [u8],
+    /// Code that `room` was too small for, and all after it.
+    homeless: Vec<Vec<u8>>,
+    all: Part<CodeBytes>,
+}
+
+impl<'c> Joining<'c> {
+    /// Whether the batch is of interest: not if one before it has failed.
+    fn wants(&self, at: usize) -> bool {
+        self.failed.as_ref().is_none_or(|(failed, _)| at < *failed)
+    }
+
+    fn done(&mut self, at: usize, part: Result<Part<Vec<u8>>, Error>) {
+        match part {
+            Ok(part) => self.waiting[at] = Some(part),
+            Err(error) if self.wants(at) => self.failed = Some((at, error)),
+            Err(_) => {}
+        }
+    }
+
+    /// The next batch's code and the place for it, if both are known.
+    fn next(&mut self) -> Option<(Vec<u8>, &'c mut [u8])> {
+        loop {
+            let part = self.waiting.get_mut(self.next)?.take()?;
+            let start: usize = self.all.funcs.last().map_or(0, |func| func.end as usize);
+            let pos = part.funcs.first().map_or(0, |func| func.body_pos as usize);
+            if let Err(error) = check_size(start + part.bytes.len(), pos) {
+                self.failed = Some((self.next, error));
+                return None;
+            }
+            self.next += 1;
+            self.all.describe(&part, start as u32);
+            let code = part.bytes;
+            if self.homeless.is_empty() && code.len() <= self.room.len() {
+                self.len += code.len();
+                let (place, room) = std::mem::take(&mut self.room).split_at_mut(code.len());
+                self.room = room;
+                return Some((code, place));
+            }
+            self.homeless.push(code);
+        }
+    }
+}
+
+/// Copies code to its place, where it is known. Threads do it side by side: the pages are new,
+/// which costs more than the bytes.
+fn place(joining: &Mutex<Joining<'_>>) {
+    loop {
+        let next = lock(joining).next();
+        let Some((code, place)) = next else { return };
+        place.copy_from_slice(&code);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::asm::driver::FuncCode;
+
+    fn part(code: &[u8]) -> Part<Vec<u8>> {
+        let end = code.len() as u32;
+        let func = FuncCode {
+            start: 0,
+            entry: 0,
+            end,
+            switch: end,
+            frame: 16,
+            sites: 0,
+            body_pos: 0,
+        };
+        Part {
+            bytes: code.to_vec(),
+            funcs: vec![func],
+            ..Part::default()
+        }
+    }
+
+    fn joining(room: &mut [u8], count: usize) -> Mutex<Joining<'_>> {
+        Mutex::new(Joining {
+            waiting: (0..count).map(|_| None).collect(),
+            next: 0,
+            failed: None,
+            len: 0,
+            room,
+            homeless: Vec::new(),
+            all: Part::default(),
+        })
+    }
+
+    #[test]
+    fn parts_are_placed_in_order() {
+        let mut room = [0; 8];
+        let joining = joining(&mut room, 4);
+        for (at, code) in [(2, &b"cc"[..]), (0, b"a"), (1, b"bbbb"), (3, b"ddd")] {
+            lock(&joining).done(at, Ok(part(code)));
+            place(&joining);
+        }
+        let joined = joining.into_inner().unwrap();
+        let ends: Vec<u32> = joined.all.funcs.iter().map(|func| func.end).collect();
+        assert_eq!(ends, [1, 5, 7, 10]);
+        // There was no room for the last.
+        assert_eq!((joined.len, joined.homeless), (7, vec![b"ddd".to_vec()]));
+        assert_eq!(&room[..7], b"abbbbcc");
+    }
+
+    #[test]
+    fn the_first_error_counts() {
+        let joining = joining(&mut [], 5);
+        for at in [3, 1, 4] {
+            let error = Error::unsupported(at, "such things");
+            lock(&joining).done(at, Err(error));
+        }
+        let joined = joining.into_inner().unwrap();
+        assert!(joined.wants(0) && !joined.wants(1) && !joined.wants(2));
+        assert_eq!(joined.failed.unwrap().0, 1);
+    }
+}

@@ -1,0 +1,184 @@
+//! What compiles functions, and what it makes of them.
+
+use std::sync::{Mutex, PoisonError};
+
+use super::code::Reloc;
+use super::compile::{Context, Emitter};
+use super::driver::{FuncCode, MAX_CODE};
+use super::isa::{Isa, IsaOptions};
+use super::map::CodeBytes;
+use super::sites;
+use crate::error::Error;
+use crate::ir::decode::Body;
+use crate::ir::func::Func;
+use crate::ir::lower::Lowering;
+use crate::ir::types::FuncIdx;
+
+/// Which functions report their entry and exit.
+pub(super) type Listen<'a> = Option<&'a (dyn Fn(FuncIdx) -> bool + Sync)>;
+
+/// What a thread keeps from function to function, and an engine from module to module.
+pub(crate) struct Worker<I> {
+    lowering: Lowering,
+    func: Func,
+    emitter: Emitter<I>,
+    /// Bytes of the largest body so far, which the buffers are in proportion to.
+    largest: usize,
+}
+
+/// Workers without work.
+pub(crate) struct Workers<I>(Mutex<Vec<Worker<I>>>);
+
+/// A worker that has seen a larger body is not kept: its buffers are megabytes.
+const MAX_BODY: usize = 16 * 1024;
+const MAX_IDLE: usize = 16;
+
+impl<I> Default for Workers<I> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<I: Isa> Workers<I> {
+    /// A worker, which always has the same options.
+    pub(super) fn take(&self, options: IsaOptions) -> Worker<I> {
+        let idle = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        idle.unwrap_or_else(|| Worker {
+            lowering: Lowering::default(),
+            func: Func::default(),
+            emitter: Emitter::new(options),
+            largest: 0,
+        })
+    }
+
+    /// Takes back a worker that has done its work.
+    pub(super) fn give(&self, worker: Worker<I>) {
+        let mut idle = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if worker.largest <= MAX_BODY && idle.len() < MAX_IDLE {
+            idle.push(worker);
+        }
+    }
+}
+
+/// Where machine code is gathered.
+pub(super) trait Gather {
+    fn len(&self) -> usize;
+    fn append(&mut self, code: &[u8]) -> Result<(), Error>;
+}
+
+impl Gather for CodeBytes {
+    fn len(&self) -> usize {
+        <[u8]>::len(self)
+    }
+
+    fn append(&mut self, code: &[u8]) -> Result<(), Error> {
+        self.extend_from_slice(code)
+    }
+}
+
+impl Gather for Vec<u8> {
+    fn len(&self) -> usize {
+        self.len()
+    }
+
+    fn append(&mut self, code: &[u8]) -> Result<(), Error> {
+        self.extend_from_slice(code);
+        Ok(())
+    }
+}
+
+/// Functions one behind the other, in ascending order.
+#[derive(Debug, Default)]
+pub(super) struct Part<B> {
+    pub(super) bytes: B,
+    pub(super) funcs: Vec<FuncCode>,
+    /// See [`sites`].
+    pub(super) sites: Vec<u8>,
+    pub(super) relocs: Vec<Reloc>,
+}
+
+impl<B> Part<B> {
+    pub(super) fn new(bytes: B, funcs: usize) -> Self {
+        Self {
+            bytes,
+            funcs: Vec::with_capacity(funcs),
+            sites: Vec::new(),
+            relocs: Vec::new(),
+        }
+    }
+
+    /// Takes over what is known of the functions of `other`, whose code will lie at `start`.
+    pub(super) fn describe<C>(&mut self, other: &Part<C>, start: u32) {
+        let sites = self.sites.len() as u32;
+        self.sites.extend_from_slice(&other.sites);
+        self.funcs.extend(other.funcs.iter().map(|func| FuncCode {
+            start: start + func.start,
+            entry: start + func.entry,
+            end: start + func.end,
+            switch: start + func.switch,
+            sites: sites + func.sites,
+            ..*func
+        }));
+        self.relocs.extend(other.relocs.iter().map(|reloc| Reloc {
+            pos: start + reloc.pos,
+            ..*reloc
+        }));
+    }
+}
+
+impl<I: Isa> Worker<I> {
+    /// Validates and compiles the function `index`, behind those that `part` has.
+    ///
+    /// # Errors
+    ///
+    /// If it is not valid, or too large.
+    pub(super) fn compile<B: Gather>(
+        &mut self,
+        cx: &Context<'_>,
+        bytes: &[u8],
+        index: u32,
+        body: Body,
+        listen: Listen<'_>,
+        part: &mut Part<B>,
+    ) -> Result<(), Error> {
+        let pos = body.range.start;
+        self.largest = self.largest.max(body.range.len());
+        self.lowering
+            .lower(cx.module, bytes, body, &mut self.func)?;
+        let listened = listen.is_some_and(|listen| listen(FuncIdx(index)));
+        let emitted = self.emitter.emit(cx, &self.func, listened);
+        let buf = self.emitter.isa.buf();
+        let start = part.bytes.len();
+        let end = start + buf.code().len();
+        check_size(end, pos)?;
+        part.bytes.append(buf.code())?;
+        sites::encode(&buf.sites, self.func.body_pos, &mut part.sites);
+        let start = start as u32;
+        part.funcs.push(FuncCode {
+            start,
+            entry: start + emitted.entry,
+            end: end as u32,
+            switch: start + emitted.switch,
+            frame: emitted.frame,
+            sites: part.sites.len() as u32,
+            body_pos: self.func.body_pos,
+        });
+        let relocs = buf.relocs.iter();
+        part.relocs.extend(relocs.map(|reloc| Reloc {
+            pos: start + reloc.pos,
+            ..*reloc
+        }));
+        Ok(())
+    }
+}
+
+/// # Errors
+///
+/// If a module cannot have so many bytes of code. `pos` is where the module was too large.
+pub(super) fn check_size(code: usize, pos: usize) -> Result<(), Error> {
+    if code <= MAX_CODE {
+        return Ok(());
+    }
+    let what = "a module with more than 2 GiB of machine code";
+    Err(Error::unsupported(pos, what))
+}
