@@ -10,16 +10,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::fmt::Write;
 use std::fs;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use iced_x86::{
-    Decoder, DecoderOptions, Formatter, Instruction, IntelFormatter, Mnemonic, OpKind,
-    SymbolResolver, SymbolResult,
-};
 use pronto::inspect::{InspectOptions, InspectedFunc, Target, inspect};
-use yaxpeax_arch::{Decoder as _, U8Reader};
-use yaxpeax_arm::armv8::a64::InstDecoder;
+use pronto_tools::disasm;
 
 const MACHINES: [(&str, Target); 2] = [("amd64", Target::Amd64), ("arm64", Target::Arm64)];
 
@@ -99,12 +93,8 @@ impl Golden {
                 } else {
                     func.body.clone()
                 };
-                let lines = match target {
-                    Target::Amd64 => amd64(&func),
-                    Target::Arm64 => arm64(&func),
-                };
-                for (pos, line) in lines {
-                    if shown.contains(&pos) {
+                for line in disasm::lines(&func, target) {
+                    if shown.contains(&line.pos) {
                         let _ = writeln!(text, ";; {line}");
                     }
                 }
@@ -112,181 +102,6 @@ impl Golden {
         }
         text
     }
-}
-
-/// A line of disassembly. Each `@` of the text stands for the name of one of the places.
-struct Line {
-    pos: u64,
-    text: String,
-    places: Vec<u64>,
-}
-
-/// The lines' texts with their labels: `L1`… in the order of the code.
-fn labelled(lines: Vec<Line>, end: u64) -> Vec<(usize, String)> {
-    let places: BTreeSet<u64> = lines.iter().flat_map(|line| line.places.clone()).collect();
-    let places = places.into_iter().filter(|place| *place < end);
-    let labels: BTreeMap<u64, String> = (1..)
-        .zip(places)
-        .map(|(number, place)| (place, format!("L{number}")))
-        .collect();
-    let name = |place: &u64| match labels.get(place) {
-        Some(label) => label.clone(),
-        None => format!("{place:#x}"),
-    };
-    let render = |line: Line| {
-        let text = line
-            .places
-            .iter()
-            .fold(line.text, |text, place| text.replacen('@', &name(place), 1));
-        let label = labels.get(&line.pos).map_or("", String::as_str);
-        (line.pos as usize, format!("{label:<4} {text}"))
-    };
-    lines.into_iter().map(render).collect()
-}
-
-/// The function that the instruction at `range` calls, if the linker has yet to tell it where.
-fn callee(func: &InspectedFunc, range: Range<u64>) -> Option<u32> {
-    let reloc = func
-        .relocs
-        .iter()
-        .find(|(pos, _)| range.contains(&u64::from(*pos)))?;
-    Some(reloc.1)
-}
-
-/// A jump table: 32-bit distances from its start, up to the first place that it names.
-fn jump_table(code: &[u8], start: u64) -> Line {
-    let (mut pos, mut end) = (start, code.len() as u64);
-    let mut places = Vec::new();
-    while pos < end {
-        let word = &code[pos as usize..pos as usize + 4];
-        let distance = i32::from_le_bytes(word.try_into().expect("four bytes"));
-        let place = start.wrapping_add_signed(i64::from(distance));
-        if place > start {
-            end = end.min(place);
-        }
-        places.push(place);
-        pos += 4;
-    }
-    Line {
-        pos: start,
-        text: format!("table {}", vec!["@"; places.len()].join(" ")),
-        places,
-    }
-}
-
-/// Names the place that an instruction goes to.
-struct Place;
-
-impl SymbolResolver for Place {
-    fn symbol(
-        &mut self,
-        instruction: &Instruction,
-        _: u32,
-        _: Option<u32>,
-        address: u64,
-        _: u32,
-    ) -> Option<SymbolResult<'_>> {
-        let named = amd64_place(instruction) == Some(address);
-        named.then(|| SymbolResult::with_str(address, "@"))
-    }
-}
-
-/// Where an instruction jumps, calls, or points.
-fn amd64_place(instruction: &Instruction) -> Option<u64> {
-    if instruction.is_ip_rel_memory_operand() {
-        return Some(instruction.ip_rel_memory_address());
-    }
-    let branches = (0..instruction.op_count())
-        .any(|operand| instruction.op_kind(operand) == OpKind::NearBranch64);
-    branches.then(|| instruction.near_branch_target())
-}
-
-fn amd64(func: &InspectedFunc) -> Vec<(usize, String)> {
-    let mut formatter = IntelFormatter::with_options(Some(Box::new(Place)), None);
-    let options = formatter.options_mut();
-    options.set_space_after_operand_separator(true);
-    options.set_hex_prefix("0x");
-    options.set_hex_suffix("");
-    options.set_uppercase_hex(false);
-    options.set_show_branch_size(false);
-    let mut decoder = Decoder::with_ip(64, &func.code, 0, DecoderOptions::NONE);
-    let mut lines: Vec<Line> = Vec::new();
-    while decoder.can_decode() {
-        let instruction = decoder.decode();
-        let (pos, next) = (instruction.ip(), instruction.next_ip());
-        let mut line = Line {
-            pos,
-            text: String::new(),
-            places: amd64_place(&instruction).into_iter().collect(),
-        };
-        match callee(func, pos..next) {
-            Some(index) => {
-                line.text = format!("call function {index}");
-                line.places.clear();
-            }
-            None => formatter.format(&instruction, &mut line.text),
-        }
-        lines.push(line);
-        let points_here = |line: &Line| line.text.starts_with("lea") && line.places == [next];
-        if instruction.mnemonic() == Mnemonic::Jmp && lines.iter().any(points_here) {
-            let table = jump_table(&func.code, next);
-            decoder.set_ip(next + 4 * table.places.len() as u64);
-            decoder
-                .set_position(decoder.ip() as usize)
-                .expect("within the code");
-            lines.push(table);
-        }
-    }
-    labelled(lines, func.code.len() as u64)
-}
-
-fn arm64(func: &InspectedFunc) -> Vec<(usize, String)> {
-    let decoder = InstDecoder::default();
-    let mut lines: Vec<Line> = Vec::new();
-    let mut pos = 0;
-    while pos < func.code.len() as u64 {
-        let word = &func.code[pos as usize..pos as usize + 4];
-        let text = match decoder.decode(&mut U8Reader::new(word)) {
-            Ok(instruction) => instruction.to_string(),
-            Err(_) => {
-                let word = word.try_into().expect("four bytes");
-                format!(".word {:#010x}", u32::from_le_bytes(word))
-            }
-        };
-        let (text, place) = arm64_place(&text, pos);
-        let (text, place) = match callee(func, pos..pos + 4) {
-            Some(index) => (format!("bl function {index}"), None),
-            None => (text, place),
-        };
-        let jumps = text.starts_with("br ");
-        lines.push(Line {
-            pos,
-            text,
-            places: place.into_iter().collect(),
-        });
-        pos += 4;
-        let points_here = |line: &Line| line.text.starts_with("adr") && line.places == [pos];
-        if jumps && lines.iter().any(points_here) {
-            let table = jump_table(&func.code, pos);
-            pos += 4 * table.places.len() as u64;
-            lines.push(table);
-        }
-    }
-    labelled(lines, func.code.len() as u64)
-}
-
-/// The text with its place, which the disassembler writes as `$+0x10`, taken out.
-fn arm64_place(text: &str, pos: u64) -> (String, Option<u64>) {
-    let Some((start, distance)) = text.split_once('$') else {
-        return (text.to_string(), None);
-    };
-    let (sign, digits) = distance.split_at(1);
-    let digits = digits.trim_start_matches("0x");
-    let Ok(distance) = i64::from_str_radix(digits, 16) else {
-        return (text.to_string(), None);
-    };
-    let distance = if sign == "-" { -distance } else { distance };
-    (format!("{start}@"), Some(pos.wrapping_add_signed(distance)))
 }
 
 #[test]

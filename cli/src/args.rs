@@ -6,12 +6,15 @@ use pronto::{Config, Engine, Result};
 use pronto_wasi::{DirPerms, FilePerms};
 use std::ffi::OsString;
 use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
 
 /// Runs WebAssembly programs.
 #[derive(Parser)]
 #[command(
     name = "pronto",
     version,
+    max_term_width = 100,
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
     override_usage = "pronto [run] [OPTIONS] FILE [ARGS]...\n       pronto COMMAND",
@@ -33,6 +36,10 @@ else went wrong.";
 pub(crate) enum Command {
     /// Run a program (the default)
     Run(Run),
+    /// Run scripts of the specification's test suite
+    Wast(Wast),
+    /// Show what the compiler makes of a module: the records of each function, and its code
+    Objdump(Objdump),
     /// Print a completion script
     #[command(hide = true)]
     Completions {
@@ -69,6 +76,10 @@ pub(crate) struct Run {
     #[arg(long, value_name = "FUNCTION")]
     pub(crate) invoke: Option<String>,
 
+    /// End the program after a time, as `10s`, `1m 30s` or `250ms`, whatever it does then
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub(crate) timeout: Option<Duration>,
+
     /// Print how long each step took
     #[arg(short, long)]
     pub(crate) verbose: bool,
@@ -82,6 +93,76 @@ pub(crate) struct Run {
         value_hint = clap::ValueHint::FilePath,
     )]
     pub(crate) file_and_args: Vec<OsString>,
+}
+
+/// Which scripts to run.
+#[derive(Args)]
+#[command(after_help = "Exit status: 0 if everything was as the scripts expect; else 1.")]
+pub(crate) struct Wast {
+    #[command(flatten)]
+    pub(crate) engine: EngineOptions,
+
+    /// Name each line before it runs
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+
+    /// The scripts
+    #[arg(value_name = "FILE", required = true, value_hint = clap::ValueHint::FilePath)]
+    pub(crate) files: Vec<PathBuf>,
+}
+
+/// What to show of which module.
+#[derive(Args)]
+#[command(after_help = OBJDUMP)]
+pub(crate) struct Objdump {
+    /// The machine to compile for, whatever this one is
+    #[arg(long, value_name = "MACHINE")]
+    pub(crate) arch: Option<Arch>,
+
+    /// Show this function only: its name or its index, imports counted first; may be repeated
+    #[arg(long = "func", value_name = "NAME|INDEX")]
+    pub(crate) funcs: Vec<String>,
+
+    /// How accesses outside the memory are found
+    #[arg(long, value_name = "MODE", default_value = "guard")]
+    memory: MemoryMode,
+
+    /// Whether to use colours
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    pub(crate) color: Color,
+
+    /// A WebAssembly module, binary or text
+    #[arg(value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub(crate) file: PathBuf,
+}
+
+const OBJDUMP: &str = "\
+First come the records, each with the offset of its operator in the module; then the code, with its \
+own offsets, and beside calls, traps and accesses that may fault the offset of their operator. What \
+a direct call goes to is known only when a module is linked.";
+
+impl Objdump {
+    pub(crate) fn explicit(&self) -> bool {
+        matches!(self.memory, MemoryMode::Explicit)
+    }
+}
+
+/// A machine that code can be generated for.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Arch {
+    /// x86-64
+    Amd64,
+    /// AArch64
+    Arm64,
+}
+
+/// When to use colours.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Color {
+    /// If they are seen
+    Auto,
+    Always,
+    Never,
 }
 
 /// How code is compiled.
@@ -116,6 +197,10 @@ enum Feature {
 
 impl EngineOptions {
     pub(crate) fn engine(&self) -> Result<Engine> {
+        Engine::new(&self.config())
+    }
+
+    pub(crate) fn config(&self) -> Config {
         let mut config = Config::new();
         if let Some(mode) = self.memory {
             config.signals_based_traps(matches!(mode, MemoryMode::Guard));
@@ -131,7 +216,7 @@ impl EngineOptions {
                 Feature::ReferenceTypes => config.wasm_reference_types(*on),
             };
         }
-        Engine::new(&config)
+        config
     }
 }
 

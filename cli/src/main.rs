@@ -3,9 +3,13 @@
 mod args;
 mod generate;
 mod invoke;
+mod module;
+mod objdump;
 mod report;
 mod run;
 mod symbols;
+mod timeout;
+mod wast;
 
 use args::{Cli, Command};
 use clap::Parser;
@@ -16,6 +20,8 @@ fn main() {
     let command = cli.command.unwrap_or(Command::Run(cli.run));
     let status = match command {
         Command::Run(options) => run::run(&options),
+        Command::Wast(options) => wast::wast(&options),
+        Command::Objdump(options) => objdump::objdump(&options),
         Command::Completions { shell } => generate::completions(shell),
         Command::Man => generate::man(),
     };

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 /// What a guest's trap ends the command with: the status a shell gives for SIGABRT.
-const TRAPPED: i32 = 134;
+pub(crate) const TRAPPED: i32 = 134;
 
 /// The status for a wrong command line.
 const USAGE: i32 = 2;

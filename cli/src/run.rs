@@ -2,7 +2,9 @@
 
 use crate::args::Run;
 use crate::invoke;
+use crate::module::{contents, read_module, rejected};
 use crate::report::{Failure, report, report_trap};
+use crate::timeout::Deadline;
 use pronto::{Error, Func, Instance, Linker, Module, Result, Store, Val, format_err};
 use pronto_wasi::WasiCtxBuilder;
 use pronto_wasi::p1::{WasiP1Ctx, add_to_linker_sync};
@@ -18,6 +20,11 @@ pub(crate) fn run(options: &Run) -> i32 {
         .file_and_args
         .split_first()
         .expect("clap requires a file");
+    // Everything from the file on may look like an option, so clap lets it.
+    if file.as_encoded_bytes().starts_with(b"-") {
+        let usage = format!("unexpected argument `{}` found", file.display());
+        return report(Path::new(""), &Failure::Usage(usage));
+    }
     let file = Path::new(file);
     match start(options, file, args) {
         Ok(status) => status,
@@ -46,11 +53,15 @@ fn start(options: &Run, file: &Path, args: &[OsString]) -> Result<i32, Failure> 
         verbose: options.verbose,
         last: Instant::now(),
     };
+    let deadline = Deadline::start(options.timeout, file.to_owned());
     let args = utf8(args)?;
-    let wasm = std::fs::read(file).map_err(|err| unreadable(file, err))?;
+    let wasm = read_module(file)?;
     timer.step("read");
+    if options.verbose {
+        timer.step(&format!("parse ({})", contents(&wasm)));
+    }
     let engine = options.engine.engine()?;
-    let module = Module::new(&engine, &wasm).map_err(|err| rejected(&wasm, err))?;
+    let module = Module::from_binary(&engine, &wasm).map_err(|err| rejected(&wasm, err))?;
     let code = module.text().len();
     timer.step(&format!(
         "compile ({} bytes to {code} bytes of machine code)",
@@ -78,6 +89,7 @@ fn start(options: &Run, file: &Path, args: &[OsString]) -> Result<i32, Failure> 
         Some(name) => call(&mut store, &instance, &module, name, &args)?,
         None => entry(&mut store, &instance, &module)?,
     };
+    drop(deadline);
     timer.step("run");
     Ok(match ended {
         Ok(results) => {
@@ -192,32 +204,6 @@ fn functions(module: &Module) -> String {
     } else {
         list
     }
-}
-
-fn unreadable(file: &Path, err: std::io::Error) -> Failure {
-    let hint = match err.kind() {
-        std::io::ErrorKind::NotFound if file.extension().is_none() => {
-            Some("the first argument that is not an option is the file to run".to_owned())
-        }
-        _ => None,
-    };
-    Failure::Error(Error::new(err).context("cannot read it"), hint)
-}
-
-/// Why a module is not taken, and what the reader may have meant.
-fn rejected(wasm: &[u8], err: Error) -> Failure {
-    const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
-    if wasm.starts_with(COMPONENT) {
-        let err = format_err!("it is a component, and only core modules run");
-        return Failure::hint(
-            err,
-            "build it for `wasm32-wasip1` rather than `wasm32-wasip2`",
-        );
-    }
-    if !wasm.starts_with(b"\0asm") && std::str::from_utf8(wasm).is_err() {
-        return format_err!("it is not a WebAssembly module").into();
-    }
-    err.into()
 }
 
 /// Why a module does not link, and what it can import.

