@@ -31,6 +31,8 @@ pub struct InspectOptions {
     pub target: Target,
     /// Checks at each memory access instead of guard regions.
     pub explicit: bool,
+    /// Checks by which other threads can stop the code.
+    pub interruptible: bool,
     /// Optional instructions of the target, as bits that the backend defines; 0 is the baseline.
     pub features: u32,
 }
@@ -78,6 +80,7 @@ fn inspect_for<I: Isa>(wasm: &[u8], options: InspectOptions) -> Result<Vec<Inspe
     let isa = IsaOptions {
         mode,
         poison: false,
+        interruptible: options.interruptible,
         features: options.features,
     };
     let layout = InstanceLayout::new(&info);

@@ -43,7 +43,7 @@
 //!
 //! Vectors (`v128`), tail calls, exceptions, several memories, 64-bit memories, threads, typed
 //! references and GC: a module that uses them is an error with the offset of the operator. Fuel,
-//! epochs, async calls and serialized modules are absent from the API. The component model is
+//! async calls and serialized modules are absent from the API. The component model is
 //! out of scope.
 #![doc(test(attr(deny(warnings))))]
 #![deny(unsafe_code)]
@@ -67,6 +67,7 @@ pub use engine::func::Func;
 pub use engine::global::Global;
 pub use engine::host::IntoFunc;
 pub use engine::instance::Instance;
+pub use engine::interrupt::{InterruptHandle, UpdateDeadline};
 pub use engine::limits::{ResourceLimiter, StoreLimits, StoreLimitsBuilder};
 pub use engine::linker::Linker;
 pub use engine::listener::{FunctionListener, ListenedFunc};

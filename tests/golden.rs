@@ -4,7 +4,7 @@
 //! `BLESS=1 cargo test --test golden` writes them anew; review the difference.
 //!
 //! Lines that begin with `;;!` hold options: `explicit` (memory checks instead of guard regions),
-//! `whole` (prologue, epilogue and stubs too, not only the body).
+//! `interruptible` (loops and functions ask if they shall stop), `whole` (prologue, epilogue and stubs too, not only the body).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
@@ -30,6 +30,7 @@ struct Golden {
     input: String,
     wasm: Vec<u8>,
     explicit: bool,
+    interruptible: bool,
     whole: bool,
 }
 
@@ -58,6 +59,7 @@ fn golden(path: PathBuf) -> Golden {
     let wasm = wat::parse_str(&input).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     Golden {
         explicit: options.contains(&"explicit"),
+        interruptible: options.contains(&"interruptible"),
         whole: options.contains(&"whole"),
         path,
         input,
@@ -71,6 +73,7 @@ impl Golden {
         let options = InspectOptions {
             target,
             explicit: self.explicit,
+            interruptible: self.interruptible,
             features: 0,
         };
         inspect(&self.wasm, options)

@@ -37,6 +37,7 @@ fn show(given: &Objdump) -> Result<(), Failure> {
     let options = InspectOptions {
         target,
         explicit: given.explicit(),
+        interruptible: false,
         features: 0,
     };
     let funcs = inspect(&wasm, options).map_err(|err| rejected(&wasm, err))?;

@@ -3,8 +3,8 @@
 use super::Amd64;
 use super::regs::{Cc, R11, XMM15};
 use crate::asm::abi::{
-    BUILTIN, EXIT, EXIT_ARG, ExitCode, INSTANCE, LISTENER, REF_CODE, REF_INSTANCE, REF_SIG,
-    SMALL_FRAME, STACK_LIMIT, TABLE_ELEMS, TABLE_LEN, TRAPS, TrapCode,
+    BUILTIN, CHECK, EXIT, EXIT_ARG, ExitCode, INSTANCE, INTERRUPT, LISTENER, REF_CODE,
+    REF_INSTANCE, REF_SIG, SMALL_FRAME, STACK_LIMIT, TABLE_ELEMS, TABLE_LEN, TRAPS, TrapCode,
 };
 use crate::asm::code::CodeLabel;
 use crate::asm::isa::{Cell, Frame, InstanceItem};
@@ -49,10 +49,13 @@ impl Amd64 {
                 emit!(self; neg r11);
                 emit!(self; add r11, rsp);
                 // No carry: `rsp` is smaller than the frame.
-                self.trap_if(Cc::AboveEqual, TrapCode::StackOverflow);
+                self.full_if(Cc::AboveEqual, frame);
                 emit!(self, disp(); cmp r11, [r14 + STACK_LIMIT]);
             }
-            self.trap_if(Cc::Below, TrapCode::StackOverflow);
+            self.full_if(Cc::Below, frame);
+            if let Some(full) = frame.full {
+                self.buf.bind(full.passed);
+            }
         }
         if size == 8 {
             emit!(self; push rax);
@@ -64,6 +67,13 @@ impl Amd64 {
         }
         for &(reg, disp) in &frame.saves {
             self.store_cell(Width::W64, Cell::Slot(disp), reg.into());
+        }
+    }
+
+    fn full_if(&mut self, cc: Cc, frame: &Frame) {
+        match frame.full {
+            Some(full) => self.jump_if(cc, full.attention),
+            None => self.trap_if(cc, TrapCode::StackOverflow),
         }
     }
 
@@ -161,6 +171,30 @@ impl Amd64 {
         self.store_cell_const(Size::S32, Cell::Engine(EXIT_ARG), u64::from(func.0));
         emit!(self, disp(); call QWORD [r14 + LISTENER]);
         self.buf.site();
+    }
+
+    // Checks.
+
+    pub(super) fn check_interrupt(&mut self, attention: CodeLabel) {
+        emit!(self, disp_imm(1); cmp BYTE [r14 + INTERRUPT], BYTE 0);
+        self.jump_if(Cc::NotEqual, attention);
+    }
+
+    /// An entry makes a frame of 16 bytes first, with the return address on top.
+    pub(super) fn leave_check(&mut self, entry: bool, passed: CodeLabel) {
+        let exit = if entry {
+            emit!(self; push rax);
+            ExitCode::CHECK_ENTRY
+        } else {
+            ExitCode::CHECK_LOOP
+        };
+        self.store_cell_const(Size::S32, Cell::Engine(EXIT), u64::from(exit.0));
+        emit!(self, disp(); call QWORD [r14 + CHECK]);
+        self.buf.site();
+        if entry {
+            emit!(self; pop r11);
+        }
+        self.jump(passed);
     }
 
     // Traps.

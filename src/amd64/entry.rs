@@ -14,10 +14,9 @@
 //!
 //! The thunks that call the dispatcher hold the guest's stack pointer and instance in registers
 //! that C functions save, so what the host runs meanwhile in the same engine does not matter.
-#![allow(unsafe_code, reason = "switches stacks, and edits signal contexts")]
+#![allow(unsafe_code, reason = "switches stacks")]
 
 use std::arch::naked_asm;
-use std::ffi::c_void;
 
 use crate::asm::abi::{
     CALLEE, CallEngine, DISPATCH, EXIT, EXIT_PC, ExitCode, FLOATS, GUEST_SP, HOST_SP, INSTANCE,
@@ -31,16 +30,26 @@ const _: () = assert!(FLOATS % 16 == 0 && align_of::<CallEngine>() == 16);
 const _: () = assert!(HOST_SP < 64);
 
 pub(crate) fn thunks(mode: MemoryMode) -> Thunks {
-    let (enter, resume, exits): (_, _, [unsafe extern "C" fn(); 3]) = match mode {
+    let (enter, resume, exits): (_, _, [unsafe extern "C" fn(); 4]) = match mode {
         MemoryMode::Explicit => (
             explicit::enter as unsafe extern "C" fn(*mut CallEngine, *const VmFuncRef, usize),
             explicit::resume as unsafe extern "C" fn(*mut CallEngine),
-            [explicit::host_call, explicit::builtin, explicit::listener],
+            [
+                explicit::host_call,
+                explicit::builtin,
+                explicit::listener,
+                explicit::check,
+            ],
         ),
         MemoryMode::Guard => (
             guard::enter as unsafe extern "C" fn(*mut CallEngine, *const VmFuncRef, usize),
             guard::resume as unsafe extern "C" fn(*mut CallEngine),
-            [guard::host_call, guard::builtin, guard::listener],
+            [
+                guard::host_call,
+                guard::builtin,
+                guard::listener,
+                guard::check,
+            ],
         ),
     };
     // The pins and the return address.
@@ -48,7 +57,7 @@ pub(crate) fn thunks(mode: MemoryMode) -> Thunks {
         MemoryMode::Explicit => 40,
         MemoryMode::Guard => 48,
     };
-    let [host_call, builtin, listener] = exits.map(|thunk| thunk as usize);
+    let [host_call, builtin, listener, check] = exits.map(|thunk| thunk as usize);
     Thunks {
         enter,
         resume,
@@ -56,6 +65,8 @@ pub(crate) fn thunks(mode: MemoryMode) -> Thunks {
         builtin,
         listener,
         exit_frame,
+        check,
+        check_frame: CHECK_FRAME,
         traps: traps(),
     }
 }
@@ -72,7 +83,7 @@ macro_rules! thunk {
             // Every operand must be named once.
             "/* {INSTANCE} {EXIT} {CALLEE} {EXIT_PC} {GUEST_SP} {HOST_SP} {DISPATCH} {INTS} \
                 {FLOATS} {MEMORY0} {MEMORY_BASE} {MEMORY_BOUND} {REF_CODE} {REF_INSTANCE} \
-                {leave} {HOST_CALL} {BUILTIN} {LISTENER} {RETURNED} */",
+                {leave} {HOST_CALL} {BUILTIN} {LISTENER} {CHECK} {RETURNED} */",
             INSTANCE = const INSTANCE,
             EXIT = const EXIT,
             CALLEE = const CALLEE,
@@ -90,6 +101,7 @@ macro_rules! thunk {
             HOST_CALL = const ExitCode::HOST_CALL.0,
             BUILTIN = const ExitCode::BUILTIN.0,
             LISTENER = const ExitCode::LISTENER_BEFORE.0,
+            CHECK = const ExitCode::CHECK_LOOP.0,
             RETURNED = const ExitCode::RETURNED.0,
             leave = sym leave,
         )
@@ -200,6 +212,80 @@ macro_rules! store_results {
     };
 }
 
+/// Pins, registers of operands, and float registers: all but scratch.
+const CHECK_FRAME: usize = 8 + 5 * 8 + 6 * 8 + 14 * 16;
+
+macro_rules! save_all {
+    () => {
+        "
+        push rbx
+        push rbp
+        push r12
+        push r9
+        push r13
+        push rax
+        push rcx
+        push rdx
+        push rsi
+        push rdi
+        push r8
+        sub rsp, 224
+        movups [rsp], xmm0
+        movups [rsp + 16], xmm1
+        movups [rsp + 32], xmm2
+        movups [rsp + 48], xmm3
+        movups [rsp + 64], xmm4
+        movups [rsp + 80], xmm5
+        movups [rsp + 96], xmm6
+        movups [rsp + 112], xmm7
+        movups [rsp + 128], xmm8
+        movups [rsp + 144], xmm9
+        movups [rsp + 160], xmm10
+        movups [rsp + 176], xmm11
+        movups [rsp + 192], xmm12
+        movups [rsp + 208], xmm13
+        "
+    };
+}
+
+/// Undoes `save_all`, loads the memory roles for the instance in `r10`, and goes on in the guest.
+macro_rules! restore_all_and_return {
+    ($bound:literal) => {
+        concat!(
+            "
+            movups xmm0, [rsp]
+            movups xmm1, [rsp + 16]
+            movups xmm2, [rsp + 32]
+            movups xmm3, [rsp + 48]
+            movups xmm4, [rsp + 64]
+            movups xmm5, [rsp + 80]
+            movups xmm6, [rsp + 96]
+            movups xmm7, [rsp + 112]
+            movups xmm8, [rsp + 128]
+            movups xmm9, [rsp + 144]
+            movups xmm10, [rsp + 160]
+            movups xmm11, [rsp + 176]
+            movups xmm12, [rsp + 192]
+            movups xmm13, [rsp + 208]
+            add rsp, 224
+            pop r8
+            pop rdi
+            pop rsi
+            pop rdx
+            pop rcx
+            pop rax
+            pop r13
+            pop r9
+            pop r12
+            pop rbp
+            pop rbx
+            ",
+            load_roles!($bound),
+            "\nret",
+        )
+    };
+}
+
 /// Calls the dispatcher on the host's stack, and leaves if it says so. Otherwise `r10` is the
 /// instance.
 macro_rules! dispatch {
@@ -286,6 +372,11 @@ macro_rules! thunks {
                     open_host_frame!(),
                     "mov rsp, [r14 + {GUEST_SP}]",
                     "mov r10, [r14 + {INSTANCE}]",
+                    // The two exits of checks are adjacent.
+                    "mov r11d, [r14 + {EXIT}]",
+                    "sub r11d, {CHECK}",
+                    "cmp r11d, 1",
+                    "jbe 4f",
                     load_roles!($bound),
                     // The two exits of listeners are adjacent.
                     "mov r10d, [r14 + {EXIT}]",
@@ -297,6 +388,8 @@ macro_rules! thunks {
                     "2:",
                     load_args!(),
                     restore_pins_and_return!(),
+                    "4:",
+                    restore_all_and_return!($bound),
                 )
             }
 
@@ -341,6 +434,16 @@ macro_rules! thunks {
                     restore_pins_and_return!(),
                 )
             }
+
+            #[unsafe(naked)]
+            pub(super) unsafe extern "C" fn check() {
+                thunk!(
+                    guest_side!(),
+                    save_all!(),
+                    dispatch!(),
+                    restore_all_and_return!($bound),
+                )
+            }
         }
     };
 }
@@ -349,6 +452,7 @@ thunks!(explicit: "mov r13, [r10 + {MEMORY_BOUND}]", "", "");
 thunks!(guard: "", "push r13", "pop r13");
 
 const _: () = assert!(ExitCode::LISTENER_AFTER.0 == ExitCode::LISTENER_BEFORE.0 + 1);
+const _: () = assert!(ExitCode::CHECK_ENTRY.0 == ExitCode::CHECK_LOOP.0 + 1);
 
 /// Returns from `enter` or `resume`. Only `r14` matters.
 #[unsafe(naked)]
@@ -422,94 +526,4 @@ traps! {
     // The frame does not exist yet: it looks as if it had room for the return address only.
     trap_stack_overflow = StackOverflow - 8;
     trap_bad_address = BadAddress - 0;
-}
-
-// Signal contexts.
-
-#[cfg(target_os = "linux")]
-mod context {
-    use std::ffi::c_void;
-
-    /// The program counter, stack pointer and call engine of an interrupted thread.
-    ///
-    /// # Safety
-    ///
-    /// `context` is the third argument of a signal handler that is running.
-    pub(super) unsafe fn registers<'a>(context: *mut c_void) -> [&'a mut i64; 3] {
-        // SAFETY: the caller's promise; the kernel made the context for this handler alone.
-        let context = unsafe { &mut *context.cast::<libc::ucontext_t>() };
-        let indices = [libc::REG_RIP, libc::REG_RSP, libc::REG_R14];
-        let Ok(registers) = context
-            .uc_mcontext
-            .gregs
-            .get_disjoint_mut(indices.map(|index| index as usize))
-        else {
-            unreachable!("three different registers of the context");
-        };
-        registers
-    }
-}
-
-#[cfg(target_os = "macos")]
-mod context {
-    use std::ffi::c_void;
-
-    /// The program counter, stack pointer and call engine of an interrupted thread.
-    ///
-    /// # Safety
-    ///
-    /// `context` is the third argument of a signal handler that is running.
-    pub(super) unsafe fn registers<'a>(context: *mut c_void) -> [&'a mut u64; 3] {
-        // SAFETY: the caller's promise; the kernel made the context for this handler alone.
-        let context = unsafe { &mut *context.cast::<libc::ucontext_t>() };
-        // SAFETY: as above.
-        let state = unsafe { &mut (*context.uc_mcontext).__ss };
-        [&mut state.__rip, &mut state.__rsp, &mut state.__r14]
-    }
-}
-
-/// Address of the instruction that faulted.
-///
-/// # Safety
-///
-/// `context` is the third argument of a signal handler that is running.
-#[cfg(any(target_os = "linux", target_os = "macos"))]
-pub(crate) unsafe fn fault_pc(context: *mut c_void) -> usize {
-    // SAFETY: the caller's promise.
-    let [pc, _, _] = unsafe { context::registers(context) };
-    *pc as usize
-}
-
-/// The call engine, if the interrupted thread was in compiled code.
-///
-/// # Safety
-///
-/// `context` is the third argument of a signal handler that is running.
-#[cfg(all(test, any(target_os = "linux", target_os = "macos")))]
-pub(crate) unsafe fn fault_engine(context: *mut c_void) -> *mut CallEngine {
-    // SAFETY: the caller's promise.
-    let [_, _, engine] = unsafe { context::registers(context) };
-    *engine as usize as *mut CallEngine
-}
-
-/// Makes the handler return to the handler of `trap`, as if the instruction that faulted had
-/// called it.
-///
-/// # Safety
-///
-/// `context` is the third argument of a signal handler that is running, and the fault is in
-/// compiled code.
-#[cfg(any(target_os = "linux", target_os = "macos"))]
-pub(crate) unsafe fn redirect_to_trap(context: *mut c_void, trap: TrapCode) {
-    // SAFETY: the caller's promise.
-    let [pc, sp, engine] = unsafe { context::registers(context) };
-    let engine = *engine as usize as *const CallEngine;
-    // SAFETY: compiled code runs with its engine in r14.
-    let handler = unsafe { (*engine).traps[trap as usize] };
-    *sp -= 8;
-    let top = *sp as usize as *mut usize;
-    // SAFETY: the value stack has room below every frame, and what the kernel stored there for
-    // the handler begins 128 bytes lower.
-    unsafe { top.write(*pc as usize) };
-    *pc = handler as _;
 }

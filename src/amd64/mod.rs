@@ -24,6 +24,8 @@ mod control;
 mod convert;
 #[cfg(all(target_arch = "x86_64", unix))]
 pub(crate) mod entry;
+#[cfg(all(target_arch = "x86_64", unix))]
+pub(crate) mod fault;
 mod float;
 mod inst;
 mod int;
@@ -178,6 +180,8 @@ impl Isa for Amd64 {
         fn call_indirect(&mut self, table: InstanceItem, sig: i32);
         fn call_builtin(&mut self, code: u32);
         fn call_listener(&mut self, after: bool, func: FuncIdx);
+        fn check_interrupt(&mut self, attention: CodeLabel);
+        fn leave_check(&mut self, entry: bool, passed: CodeLabel);
         fn trap_site(&mut self, stub: CodeLabel);
         fn trap_stub(&mut self, trap: TrapCode);
         // Debugging aids: control.rs

@@ -61,7 +61,7 @@ impl Arm64 {
     /// cell makes no difference.
     pub(super) fn prologue(&mut self, frame: &Frame) {
         if frame.check {
-            self.check_stack(frame.size);
+            self.check_stack(frame);
         }
         if frame.size == 16 {
             let other = frame.saves.first().map_or(ZERO, |save| save.0);
@@ -71,10 +71,17 @@ impl Arm64 {
         self.move_saved(frame, false);
     }
 
-    /// Traps if the frame would reach below the limit: `StackOverflow`.
-    fn check_stack(&mut self, size: u32) {
-        let trap = self.buf.trap(TrapCode::StackOverflow);
-        self.overflow = Some(trap);
+    /// Compares the frame's end with the limit. Trap: `StackOverflow`.
+    fn check_stack(&mut self, frame: &Frame) {
+        let size = frame.size;
+        let full = match frame.full {
+            Some(full) => full.attention,
+            None => {
+                let trap = self.buf.trap(TrapCode::StackOverflow);
+                self.overflow = Some(trap);
+                trap
+            }
+        };
         emit!(self; ldr tmp, [engine, abi::STACK_LIMIT as u32]);
         if size as usize <= SMALL_FRAME {
             emit!(self; cmp sp, tmp, uxtx);
@@ -82,7 +89,10 @@ impl Arm64 {
             self.offset(CALLEE, SP, -i64::from(size), INDEX);
             emit!(self; cmp callee, tmp);
         }
-        self.branch_code(LO, trap);
+        self.branch_code(LO, full);
+        if let Some(full) = frame.full {
+            self.buf.bind(full.passed);
+        }
     }
 
     pub(super) fn epilogue(&mut self, frame: &Frame) {
@@ -245,5 +255,32 @@ impl Arm64 {
             ; blr tmp
         );
         self.buf.site();
+    }
+
+    /// Clobbers `TMP`.
+    pub(super) fn check_interrupt(&mut self, attention: CodeLabel) {
+        emit!(self; ldr tmp32, [engine, abi::INTERRUPT as u32]);
+        self.branch_zero(S32, TMP, false, attention);
+    }
+
+    /// `LINK` is free in a body; an entry makes a frame of 16 bytes for it, as any frame has it.
+    pub(super) fn leave_check(&mut self, entry: bool, passed: CodeLabel) {
+        let exit = if entry {
+            emit!(self; stp xzr, x30, [sp, -16]!);
+            ExitCode::CHECK_ENTRY
+        } else {
+            ExitCode::CHECK_LOOP
+        };
+        self.int_const(S32, TMP, u64::from(exit.0));
+        emit!(self
+            ; str tmp32, [engine, abi::EXIT as u32]
+            ; ldr tmp, [engine, abi::CHECK as u32]
+            ; blr tmp
+        );
+        self.buf.site();
+        if entry {
+            emit!(self; ldp tmp, x30, [sp], 16);
+        }
+        self.jump(passed);
     }
 }

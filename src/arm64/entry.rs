@@ -1,4 +1,4 @@
-//! The code between host and guest, and what a signal handler does to a guest's registers.
+//! The code between host and guest.
 //!
 //! Frame of `enter` and `resume` on the host stack, from `sp`:
 //!
@@ -16,8 +16,7 @@
 //! address on top, as in any frame.
 #![allow(unsafe_code, reason = "stacks and registers are switched in assembly")]
 
-use std::arch::{asm, naked_asm};
-use std::ffi::c_void;
+use std::arch::naked_asm;
 use std::mem::offset_of;
 
 use crate::asm::abi::{
@@ -189,6 +188,86 @@ macro_rules! return_to_guest {
     };
 }
 
+/// Pins, registers of operands, and float registers: all but scratch.
+const CHECK_FRAME: usize = 720;
+
+macro_rules! save_all {
+    () => {
+        "
+        stp x19, x20, [sp, #-720]!
+        stp x21, x22, [sp, #16]
+        stp x23, x24, [sp, #32]
+        stp x25, x26, [sp, #48]
+        stp x0, x1, [sp, #64]
+        stp x2, x3, [sp, #80]
+        stp x4, x5, [sp, #96]
+        stp x6, x7, [sp, #112]
+        stp x8, x9, [sp, #128]
+        stp x10, x11, [sp, #144]
+        stp x12, x13, [sp, #160]
+        str x14, [sp, #176]
+        stp q0, q1, [sp, #192]
+        stp q2, q3, [sp, #224]
+        stp q4, q5, [sp, #256]
+        stp q6, q7, [sp, #288]
+        stp q8, q9, [sp, #320]
+        stp q10, q11, [sp, #352]
+        stp q12, q13, [sp, #384]
+        stp q14, q15, [sp, #416]
+        stp q16, q17, [sp, #448]
+        stp q18, q19, [sp, #480]
+        stp q20, q21, [sp, #512]
+        stp q22, q23, [sp, #544]
+        stp q24, q25, [sp, #576]
+        stp q26, q27, [sp, #608]
+        stp q28, q29, [sp, #640]
+        stp q30, q31, [sp, #672]
+        str x30, [sp, #712]
+        "
+    };
+}
+
+/// Undoes `save_all`, and goes on in the guest with the instance in `x16`.
+macro_rules! restore_all_and_return {
+    ($mode:ident) => {
+        concat!(
+            "
+        ldp x21, x22, [sp, #16]
+        ldp x23, x24, [sp, #32]
+        ldp x25, x26, [sp, #48]
+        ldp x0, x1, [sp, #64]
+        ldp x2, x3, [sp, #80]
+        ldp x4, x5, [sp, #96]
+        ldp x6, x7, [sp, #112]
+        ldp x8, x9, [sp, #128]
+        ldp x10, x11, [sp, #144]
+        ldp x12, x13, [sp, #160]
+        ldr x14, [sp, #176]
+        ldp q0, q1, [sp, #192]
+        ldp q2, q3, [sp, #224]
+        ldp q4, q5, [sp, #256]
+        ldp q6, q7, [sp, #288]
+        ldp q8, q9, [sp, #320]
+        ldp q10, q11, [sp, #352]
+        ldp q12, q13, [sp, #384]
+        ldp q14, q15, [sp, #416]
+        ldp q16, q17, [sp, #448]
+        ldp q18, q19, [sp, #480]
+        ldp q20, q21, [sp, #512]
+        ldp q22, q23, [sp, #544]
+        ldp q24, q25, [sp, #576]
+        ldp q26, q27, [sp, #608]
+        ldp q28, q29, [sp, #640]
+        ldp q30, q31, [sp, #672]
+        ldr x30, [sp, #712]
+        ldp x19, x20, [sp], #720
+        ",
+            load_roles!($mode),
+            "ret",
+        )
+    };
+}
+
 macro_rules! store_args {
     () => {
         "
@@ -354,10 +433,16 @@ macro_rules! thunks_of_mode {
                     ldr x16, [x28, {guest_sp}]
                     mov sp, x16
                     ldr x16, [x28, {instance}]
+                    ldr w9, [x28, {exit}]
+                    sub w9, w9, #5
+                    cmp w9, #1
+                    b.ls 4f
                     ",
                     load_roles!($mode),
                     load_args!(),
                     return_to_guest!($mode),
+                    "4:",
+                    restore_all_and_return!($mode),
                 )
             }
 
@@ -411,6 +496,18 @@ macro_rules! thunks_of_mode {
                 )
             }
 
+            /// The code that calls it has set the status.
+            #[unsafe(naked)]
+            unsafe extern "C" fn check() {
+                thunk!(
+                    host_frame!(),
+                    save_all!(),
+                    dispatch!(),
+                    restore_all_and_return!($mode),
+                )
+            }
+
+            const _: () = assert!(ExitCode::CHECK_LOOP.0 == 5 && ExitCode::CHECK_ENTRY.0 == 6);
             const _: () = assert!(ExitCode::HOST_CALL.0 == 1 && ExitCode::BUILTIN.0 == 2);
 
             pub(super) fn thunks() -> Thunks {
@@ -421,6 +518,8 @@ macro_rules! thunks_of_mode {
                     builtin: builtin as *const () as usize,
                     listener: listener as *const () as usize,
                     exit_frame: $exit_frame,
+                    check: check as *const () as usize,
+                    check_frame: CHECK_FRAME,
                     traps: TRAPS.map(|trap| trap as *const () as usize),
                 }
             }
@@ -451,123 +550,5 @@ pub(crate) fn thunks(mode: MemoryMode) -> Thunks {
     match mode {
         MemoryMode::Explicit => explicit::thunks(),
         MemoryMode::Guard => guard::thunks(),
-    }
-}
-
-/// Makes `len` bytes of new code at `ptr` visible to the instruction fetch of every thread.
-#[cfg(target_vendor = "apple")]
-pub(crate) fn sync_icache(ptr: *const u8, len: usize) {
-    unsafe extern "C" {
-        fn sys_icache_invalidate(start: *mut c_void, len: usize);
-    }
-    // SAFETY: maintenance of caches reads and writes nothing.
-    unsafe { sys_icache_invalidate(ptr.cast_mut().cast(), len) };
-}
-
-/// Makes `len` bytes of new code at `ptr`, which is mapped, visible to the instruction fetch of
-/// every thread.
-#[cfg(not(target_vendor = "apple"))]
-pub(crate) fn sync_icache(ptr: *const u8, len: usize) {
-    let (start, end) = (ptr as usize, ptr as usize + len);
-    let ctr: u64;
-    // SAFETY: reads a register that says how long cache lines are; the system lets us.
-    unsafe { asm!("mrs {}, ctr_el0", out(reg) ctr, options(nomem, nostack, preserves_flags)) };
-    let (code_line, data_line) = (4 << (ctr & 15), 4 << (ctr >> 16 & 15));
-    for at in (start & !(data_line - 1)..end).step_by(data_line) {
-        // SAFETY: cleans a cache line of mapped memory.
-        unsafe { asm!("dc cvau, {}", in(reg) at, options(nostack, preserves_flags)) };
-    }
-    // SAFETY: a barrier.
-    unsafe { asm!("dsb ish", options(nostack, preserves_flags)) };
-    for at in (start & !(code_line - 1)..end).step_by(code_line) {
-        // SAFETY: drops a line of mapped memory from the instruction caches.
-        unsafe { asm!("ic ivau, {}", in(reg) at, options(nostack, preserves_flags)) };
-    }
-    // SAFETY: barriers.
-    unsafe { asm!("dsb ish", "isb", options(nostack, preserves_flags)) };
-    #[cfg(target_os = "linux")]
-    sync_threads();
-}
-
-/// Makes the other threads of the process drop the instructions that they fetched ahead, which
-/// may be those that the same address held before.
-#[cfg(target_os = "linux")]
-fn sync_threads() {
-    use std::sync::Once;
-    const SYNC_CORE: libc::c_int = 1 << 5;
-    const REGISTER_SYNC_CORE: libc::c_int = 1 << 6;
-    static REGISTER: Once = Once::new();
-    // Kernels before 4.16 have none; there, the return from the system call that made the code
-    // executable is the best that there is.
-    // SAFETY: the call touches no memory of ours.
-    REGISTER.call_once(|| unsafe {
-        libc::syscall(libc::SYS_membarrier, REGISTER_SYNC_CORE, 0, 0);
-    });
-    // SAFETY: as above.
-    unsafe { libc::syscall(libc::SYS_membarrier, SYNC_CORE, 0, 0) };
-}
-
-/// Registers of the thread that a signal interrupted.
-struct Registers {
-    pc: *mut u64,
-    /// `x28`
-    engine: *mut u64,
-    /// `x30`
-    link: *mut u64,
-}
-
-impl Registers {
-    /// # Safety
-    ///
-    /// `ctx` is the context that the system gave a signal handler.
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    unsafe fn of(ctx: *mut c_void) -> Self {
-        // SAFETY: by contract.
-        let context = unsafe { &mut (*ctx.cast::<libc::ucontext_t>()).uc_mcontext };
-        Self {
-            pc: &raw mut context.pc,
-            engine: &raw mut context.regs[28],
-            link: &raw mut context.regs[30],
-        }
-    }
-
-    /// # Safety
-    ///
-    /// `ctx` is the context that the system gave a signal handler.
-    #[cfg(target_vendor = "apple")]
-    unsafe fn of(ctx: *mut c_void) -> Self {
-        // SAFETY: by contract; the system keeps the registers behind a pointer.
-        let state = unsafe { &mut (*(*ctx.cast::<libc::ucontext_t>()).uc_mcontext).__ss };
-        Self {
-            pc: &raw mut state.__pc,
-            engine: &raw mut state.__x[28],
-            link: &raw mut state.__lr,
-        }
-    }
-}
-
-/// Where the interrupted thread was.
-///
-/// # Safety
-///
-/// `ctx` is the context that the system gave a signal handler.
-pub(crate) unsafe fn fault_pc(ctx: *mut c_void) -> usize {
-    // SAFETY: by contract.
-    unsafe { *Registers::of(ctx).pc as usize }
-}
-
-/// Makes the interrupted thread raise a trap where it was.
-///
-/// # Safety
-///
-/// `ctx` is the context that the system gave a signal handler, and the thread was in the body of
-/// a compiled function.
-pub(crate) unsafe fn redirect_to_trap(ctx: *mut c_void, trap: TrapCode) {
-    // SAFETY: by contract; in a body, `x28` is the call engine and `x30` is free.
-    unsafe {
-        let registers = Registers::of(ctx);
-        *registers.link = *registers.pc;
-        let engine = *registers.engine as *const CallEngine;
-        *registers.pc = (*engine).traps[trap as usize] as u64;
     }
 }

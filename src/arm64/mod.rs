@@ -11,7 +11,11 @@ mod control;
 mod convert;
 #[cfg(target_arch = "aarch64")]
 pub(crate) mod entry;
+#[cfg(target_arch = "aarch64")]
+pub(crate) mod fault;
 mod float;
+#[cfg(target_arch = "aarch64")]
+pub(crate) mod icache;
 mod int;
 mod memory;
 mod regs;
@@ -205,6 +209,8 @@ impl Isa for Arm64 {
         fn call_indirect(table: InstanceItem, sig: i32);
         fn call_builtin(code: u32);
         fn call_listener(after: bool, func: FuncIdx);
+        fn check_interrupt(attention: CodeLabel);
+        fn leave_check(entry: bool, passed: CodeLabel);
 
         fn trap_site(stub: CodeLabel);
         fn trap_stub(trap: TrapCode);

@@ -34,6 +34,7 @@
 )]
 
 use std::mem::offset_of;
+use std::sync::atomic::{AtomicU32, AtomicUsize};
 
 use crate::ir::module::ModuleInfo;
 use crate::ir::types::{FuncIdx, GlobalIdx, MemIdx, TableIdx, TypeIdx, ValType};
@@ -53,6 +54,11 @@ impl ExitCode {
     pub(crate) const LISTENER_BEFORE: Self = Self(3);
     /// A listened-to function returns; `exit_arg` is its index.
     pub(crate) const LISTENER_AFTER: Self = Self(4);
+    /// A loop's head found [`CallEngine::interrupt`] set. Every register is kept.
+    pub(crate) const CHECK_LOOP: Self = Self(5);
+    /// A function found the stack at its limit, before it had a frame: it is full, or the limit
+    /// was raised to ask for attention. Every register is kept.
+    pub(crate) const CHECK_ENTRY: Self = Self(6);
     /// Traps are `TRAP + TrapCode as u32`.
     pub(crate) const TRAP: Self = Self(16);
 
@@ -130,6 +136,10 @@ pub(crate) struct Thunks {
     /// Bytes of these three's frame on the value stack: from [`CallEngine::guest_sp`] to the
     /// frame of the function that left. The return address is on top, as in any frame.
     pub(crate) exit_frame: usize,
+    /// For [`CallEngine::check`].
+    pub(crate) check: usize,
+    /// Bytes of that one's frame.
+    pub(crate) check_frame: usize,
     /// For [`CallEngine::traps`].
     pub(crate) traps: [usize; TrapCode::ALL.len()],
 }
@@ -142,8 +152,9 @@ pub(crate) struct Thunks {
 pub(crate) struct CallEngine {
     /// Instance whose code runs.
     pub(crate) instance: *mut VmInstance,
-    /// Functions trap when their frame would reach below this address.
-    pub(crate) stack_limit: usize,
+    /// Functions trap when their frame would reach below this address. Another thread raises it
+    /// to the maximum, which no stack pointer reaches, to make functions ask for attention.
+    pub(crate) stack_limit: AtomicUsize,
     pub(crate) exit: ExitCode,
     pub(crate) exit_arg: u32,
     /// Set by calls through a reference that leave: the callee.
@@ -163,9 +174,11 @@ pub(crate) struct CallEngine {
     pub(crate) builtin: usize,
     /// Thunk for listeners: keeps every argument register.
     pub(crate) listener: usize,
-    /// Read at loop heads where interruption is asked for; not zero: leave.
-    pub(crate) interrupt: u32,
-    pub(crate) reserved: u32,
+    /// Read at loop heads of interruptible code; not zero: leave. Set by another thread.
+    pub(crate) interrupt: AtomicU32,
+    pub(crate) reserved: u64,
+    /// Thunk for checks at loop heads and entries: keeps every register.
+    pub(crate) check: usize,
     /// The store that this engine belongs to.
     pub(crate) store: *mut (),
     /// Where each trap goes, by [`TrapCode`]. amd64: the address after the site's `call` is on
@@ -199,6 +212,7 @@ offsets! { CallEngine:
     HOST_CALL = host_call;
     BUILTIN = builtin;
     LISTENER = listener;
+    CHECK = check;
     INTERRUPT = interrupt;
     TRAPS = traps;
     INTS = ints;
@@ -207,7 +221,7 @@ offsets! { CallEngine:
 }
 
 // amd64 reaches what code touches often with a one-byte displacement.
-const _: () = assert!(offset_of!(CallEngine, interrupt) < 128);
+const _: () = assert!(offset_of!(CallEngine, check) < 128);
 
 /// Head of an instance; [`InstanceLayout`] says what follows it.
 #[repr(C, align(16))]

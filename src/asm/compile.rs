@@ -4,7 +4,7 @@
 
 use super::abi::{InstanceLayout, TrapCode};
 use super::code::CodeLabel;
-use super::isa::{Frame, Isa, IsaOptions};
+use super::isa::{CheckLabels, Frame, Isa, IsaOptions};
 use super::memory::CheckedLocals;
 use super::regs::{Reg, RegFile};
 use super::stack::{LocalState, Operand, Registers};
@@ -42,6 +42,16 @@ pub(super) struct State {
     pub(super) loads: Vec<(Reg, Operand)>,
     pub(super) places: Vec<super::abi::Place>,
     pub(super) targets: Vec<CodeLabel>,
+    /// Of the function at hand.
+    checks: Vec<Check>,
+}
+
+/// A check of a loop's head or an entry.
+#[derive(Debug)]
+struct Check {
+    labels: CheckLabels,
+    entry: bool,
+    wasm_pos: u32,
 }
 
 /// Emits functions, one after the other.
@@ -80,6 +90,7 @@ impl<I: Isa> Emitter<I> {
                 loads: Vec::new(),
                 places: Vec::new(),
                 targets: Vec::new(),
+                checks: Vec::new(),
             },
         }
     }
@@ -162,6 +173,7 @@ impl<I: Isa> Pass<'_, I> {
         }
         let cold = self.isa.buf().offset();
         self.cold_traps();
+        self.cold_checks();
         self.isa.buf().bind(switch);
         let switch_at = self.isa.buf().offset();
         if escapes {
@@ -294,6 +306,31 @@ impl<I: Isa> Pass<'_, I> {
                 buf.bind(stub);
                 self.isa.trap_stub(trap);
             }
+        }
+    }
+
+    /// Notes a check of the current operator.
+    pub(super) fn check(&mut self, entry: bool) -> CheckLabels {
+        let buf = self.isa.buf();
+        let labels = CheckLabels {
+            attention: buf.new_label(),
+            passed: buf.new_label(),
+        };
+        self.st.checks.push(Check {
+            labels,
+            entry,
+            wasm_pos: buf.wasm_pos,
+        });
+        labels
+    }
+
+    fn cold_checks(&mut self) {
+        for check in std::mem::take(&mut self.st.checks) {
+            let buf = self.isa.buf();
+            buf.reserve();
+            buf.wasm_pos = check.wasm_pos;
+            buf.bind(check.labels.attention);
+            self.isa.leave_check(check.entry, check.labels.passed);
         }
     }
 

@@ -180,6 +180,8 @@ impl<I: Isa> Pass<'_, I> {
 
     /// The prologue: frame, saves, parameters, zeroed locals.
     pub(super) fn enter_function(&mut self) {
+        let interruptible = self.cx.options.interruptible && self.st.frame.check;
+        self.st.frame.full = interruptible.then(|| self.check(true));
         self.isa.prologue(&self.st.frame);
         if self.listened {
             self.isa.call_listener(false, self.func.func_idx());

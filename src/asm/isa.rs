@@ -17,6 +17,8 @@ pub(crate) struct IsaOptions {
     /// Debugging aid: fills dead upper halves and clobbered registers with rubbish, and checks
     /// that addresses are zero-extended.
     pub(crate) poison: bool,
+    /// Whether loops and functions ask if another thread wants them to stop.
+    pub(crate) interruptible: bool,
     /// Optional instructions of the target, as bits that the backend defines.
     pub(crate) features: u32,
 }
@@ -130,6 +132,17 @@ pub(crate) struct Frame {
     pub(crate) saves: Vec<(Gpr, i32)>,
     /// Whether the prologue compares with the stack limit: not for leaves with small frames.
     pub(crate) check: bool,
+    /// Where it goes if that finds the stack full; none: it traps.
+    pub(crate) full: Option<CheckLabels>,
+}
+
+/// A check whose way to the dispatcher is out of line.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CheckLabels {
+    /// Where it goes if there is something to attend to.
+    pub(crate) attention: CodeLabel,
+    /// Bound behind the check: where the function goes on.
+    pub(crate) passed: CodeLabel,
 }
 
 /// A place in the current instance: the thing itself, or for an import a pointer to it.
@@ -170,8 +183,8 @@ pub(crate) trait Isa: Sized {
     /// Out of line, at `switch`: changes the instance, calls `entry`, changes back, returns.
     /// Its frame is 16 bytes: the return address on top, the caller's instance below it.
     fn switch_thunk(&mut self, entry: CodeLabel);
-    /// Checks the stack (raising [`TrapCode::StackOverflow`] before any store), allocates the
-    /// frame, stores the saved registers. Touches no argument register.
+    /// Checks the stack (before any store), allocates the frame, stores the saved registers.
+    /// Touches no argument register.
     fn prologue(&mut self, frame: &Frame);
     /// Restores, frees, returns. Touches no result register.
     fn epilogue(&mut self, frame: &Frame);
@@ -270,6 +283,13 @@ pub(crate) trait Isa: Sized {
     fn call_builtin(&mut self, code: u32);
     /// Leaves to a listener: `exit` and the function's index. Keeps every argument register.
     fn call_listener(&mut self, after: bool, func: FuncIdx);
+
+    // Checks.
+    /// Goes to `attention` if [`super::abi::CallEngine::interrupt`] is set.
+    fn check_interrupt(&mut self, attention: CodeLabel);
+    /// Out of line: leaves to the dispatcher, from a loop's head or (before the function has a
+    /// frame) from its entry, and goes on at `passed`. Keeps every register but scratch.
+    fn leave_check(&mut self, entry: bool, passed: CodeLabel);
 
     // Traps.
     /// Raises a trap where it stands, through the stub at `stub`, and notes the site.

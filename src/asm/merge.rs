@@ -255,6 +255,12 @@ impl<I: Isa> Pass<'_, I> {
         self.send_below(label.height as usize);
         self.isa.buf().bind(Self::code_label(index));
         self.merge(&label);
+        if self.cx.options.interruptible {
+            self.isa.buf().reserve();
+            let check = self.check(false);
+            self.isa.check_interrupt(check.attention);
+            self.isa.buf().bind(check.passed);
+        }
     }
 
     /// Sends the operands below a depth home; those above are placed already.

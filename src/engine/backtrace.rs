@@ -7,7 +7,7 @@
 use super::module::ModuleInner;
 use super::run::Activation;
 use super::store::StoreCore;
-use crate::asm::abi::{CallEngine, TrapCode};
+use crate::asm::abi::{CallEngine, ExitCode, SMALL_FRAME, TrapCode};
 use crate::error::{FrameInfo, WasmBacktrace};
 use crate::ir::types::FuncIdx;
 
@@ -28,8 +28,32 @@ pub(crate) struct Frames<'a> {
     core: &'a StoreCore,
     pc: usize,
     sp: usize,
-    /// The innermost function found the stack full, and has no frame yet.
-    overflow: bool,
+    /// The innermost function has no frame yet: it found the stack full, or was stopped there.
+    early: bool,
+}
+
+/// Tells the exits of checks from others, whose thunk has a smaller frame: in the low bits of
+/// [`CallEngine::guest_sp`], which are zero in a stack pointer.
+pub(crate) struct CheckTag;
+
+impl CheckTag {
+    const NONE: usize = 0;
+    const LOOP: usize = 1;
+    const ENTRY: usize = 2;
+
+    /// The tag of an exit.
+    pub(crate) fn of(exit: ExitCode) -> usize {
+        match exit {
+            ExitCode::CHECK_LOOP => Self::LOOP,
+            ExitCode::CHECK_ENTRY => Self::ENTRY,
+            _ => Self::NONE,
+        }
+    }
+
+    /// The stack pointer, and the tag.
+    fn split(guest_sp: usize) -> (usize, usize) {
+        (guest_sp & !3, guest_sp & 3)
+    }
 }
 
 /// Frames that a backtrace keeps.
@@ -50,7 +74,7 @@ impl<'a> Frames<'a> {
             core,
             pc: engine.exit_pc,
             sp: engine.guest_sp,
-            overflow: trap == Some(TrapCode::StackOverflow),
+            early: trap == Some(TrapCode::StackOverflow),
         };
         if trap.is_none() {
             // SAFETY: an exit that is no trap.
@@ -65,7 +89,14 @@ impl<'a> Frames<'a> {
     ///
     /// `guest_sp` was left by such a thunk.
     unsafe fn skip_exit(&mut self, guest_sp: usize) {
-        self.sp = guest_sp + self.core.engine.thunks().exit_frame;
+        let thunks = self.core.engine.thunks();
+        self.sp = match CheckTag::split(guest_sp) {
+            (sp, CheckTag::NONE) => sp + thunks.exit_frame,
+            (sp, tag) => {
+                self.early = tag == CheckTag::ENTRY;
+                sp + thunks.check_frame
+            }
+        };
         // SAFETY: the return address is on top of the thunk's frame.
         self.pc = unsafe { ((self.sp - 8) as *const usize).read() };
     }
@@ -104,7 +135,7 @@ impl<'a> Iterator for Frames<'a> {
             let index = module.code.func_at(code)?;
             let func = &module.code.funcs[index];
             let in_switch = code >= func.switch;
-            let small = in_switch || std::mem::take(&mut self.overflow);
+            let small = in_switch || std::mem::take(&mut self.early);
             let size = if small { SMALL } else { func.frame as usize };
             let sp = self.sp;
             self.sp += size;
@@ -124,6 +155,15 @@ impl<'a> Iterator for Frames<'a> {
 }
 
 impl Frame<'_> {
+    /// Whether its function, which has no frame yet, would reach below `limit` with one.
+    pub(crate) fn overflows(&self, limit: usize) -> bool {
+        let body = (self.func.0 - self.module.info.imported_funcs) as usize;
+        let size = self.module.code.funcs[body].frame as usize;
+        // As the code checks it.
+        let size = if size <= SMALL_FRAME { 0 } else { size };
+        (self.sp + SMALL).saturating_sub(size) < limit
+    }
+
     fn info(&self) -> FrameInfo {
         let info = &self.module.info;
         let body = (self.func.0 - info.imported_funcs) as usize;

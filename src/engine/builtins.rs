@@ -3,6 +3,9 @@
 //! Each checks all its ranges before it writes anything (spec 4.4.7 and 4.4.8).
 #![allow(unsafe_code, reason = "writes linear memories")]
 
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering::Relaxed;
+
 use super::instance;
 use super::memory::LimiterRef;
 use super::store::StoreCore;
@@ -50,7 +53,40 @@ pub(crate) fn gives_i32(code: u32) -> bool {
     matches!(code, MEMORY_GROW | TABLE_SIZE | TABLE_GROW)
 }
 
-/// Serves the builtin that `engine` asks for.
+/// A builtin that a guest asks for.
+#[derive(Clone, Copy)]
+pub(crate) struct Call {
+    code: u32,
+    /// Index of the instance that asks.
+    this: usize,
+    args: Args,
+}
+
+/// How far a builtin came.
+pub(crate) enum Progress {
+    /// Done, with its result if it has one.
+    Done(Option<u64>),
+    /// It stopped on the way since somebody asks for attention; the [`Call`] is what remains.
+    Paused,
+}
+
+impl Call {
+    /// # Safety
+    ///
+    /// A builtin thunk of `engine`, which is alive, has just left.
+    pub(crate) unsafe fn new(engine: *const CallEngine) -> Self {
+        // SAFETY: the caller's promise; the current instance is one of the store's.
+        unsafe {
+            Self {
+                code: (*engine).exit_arg,
+                this: (*(*engine).instance).data as usize,
+                args: Args((*engine).ints),
+            }
+        }
+    }
+}
+
+/// Serves a builtin, and pauses it when `asked` is not zero.
 ///
 /// # Errors
 ///
@@ -58,16 +94,15 @@ pub(crate) fn gives_i32(code: u32) -> bool {
 ///
 /// # Safety
 ///
-/// A builtin thunk of `engine`, which is that of the store, has just left.
+/// A guest of the store asks for it.
 pub(crate) unsafe fn serve(
     core: &mut StoreCore,
     limiter: LimiterRef<'_>,
-    engine: &mut CallEngine,
-) -> Result<()> {
-    // SAFETY: the current instance is one of the store's.
-    let this = unsafe { (*engine.instance).data } as usize;
-    let args = Args(engine.ints);
-    let result = match engine.exit_arg {
+    call: &mut Call,
+    asked: &AtomicU32,
+) -> Result<Progress> {
+    let (this, args) = (call.this, call.args);
+    let result = match call.code {
         MEMORY_GROW => {
             let memory = core.instances[this].memories[args.index(1)];
             let old = core.memories[memory as usize].grow(limiter, args.u32(0))?;
@@ -80,17 +115,92 @@ pub(crate) unsafe fn serve(
             let old = unsafe { core.tables[table as usize].grow(limiter, delta, init)? };
             Some(old.unwrap_or(FAILED))
         }
-        code @ (MEMORY_FILL | MEMORY_COPY | MEMORY_INIT | DATA_DROP) => {
+        // SAFETY: validated code passes references of the tables' types.
+        MEMORY_FILL | MEMORY_COPY | TABLE_FILL | TABLE_COPY => unsafe {
+            return Ok(serve_bulk(core, call, asked)?);
+        },
+        code @ (MEMORY_INIT | DATA_DROP) => {
             serve_memory(core, this, code, args)?;
             None
         }
-        // SAFETY: validated code passes references of the tables' types.
+        // SAFETY: as above.
         code => unsafe { serve_table(core, this, code, args)? },
     };
-    if let Some(result) = result {
-        engine.ints[0] = result;
+    Ok(Progress::Done(result))
+}
+
+/// Bytes of a memory that are written between two looks at what others ask.
+const MEMORY_PART: u64 = 256 * 1024;
+/// Elements of a table, likewise.
+const TABLE_PART: u64 = 32 * 1024;
+
+/// Serves what may take long, part by part. All is checked before the first.
+///
+/// # Safety
+///
+/// References among the arguments are of the table's type.
+unsafe fn serve_bulk(
+    core: &mut StoreCore,
+    call: &mut Call,
+    asked: &AtomicU32,
+) -> Result<Progress, Trap> {
+    loop {
+        let Call { code, this, args } = *call;
+        let data = &core.instances[this];
+        let (to, from, len) = (args.u32(0), args.u32(1), args.u32(2));
+        let memory = |n: usize| data.memories[args.index(n)];
+        let table = |n: usize| data.tables[args.index(n)];
+        let tables = matches!(code, TABLE_FILL | TABLE_COPY);
+        let part = len.min(if tables { TABLE_PART } else { MEMORY_PART });
+        let rest = len - part;
+        // A copy upwards begins at the end, lest it overwrite what is to be copied.
+        let upwards = matches!(code, MEMORY_COPY | TABLE_COPY) && to > from;
+        let skip = if upwards { rest } else { 0 };
+        match code {
+            MEMORY_FILL => {
+                let memory = memory(3);
+                check_memory(core, memory, to, len)?;
+                memory_fill(core, memory, to, from as u8, part)?;
+            }
+            MEMORY_COPY => {
+                let (dst, src) = (memory(3), memory(4));
+                check_memory(core, dst, to, len)?;
+                check_memory(core, src, from, len)?;
+                memory_copy(core, (dst, to + skip), (src, from + skip), part)?;
+            }
+            TABLE_FILL => {
+                let table = &mut core.tables[table(3) as usize];
+                table.check(to, len)?;
+                // SAFETY: the caller's promise.
+                unsafe { table.set(to, part, |_| args.0[1])? };
+            }
+            _ => {
+                let (dst, src) = (table(3), table(4));
+                core.tables[dst as usize].check(to, len)?;
+                core.tables[src as usize].check(from, len)?;
+                table::copy(&mut core.tables, (dst, to + skip), (src, from + skip), part)?;
+            }
+        }
+        if rest == 0 {
+            return Ok(Progress::Done(None));
+        }
+        call.args.0[2] = rest;
+        if !upwards {
+            call.args.0[0] = to + part;
+        }
+        if !upwards && matches!(code, MEMORY_COPY | TABLE_COPY) {
+            call.args.0[1] = from + part;
+        }
+        if asked.load(Relaxed) != 0 {
+            return Ok(Progress::Paused);
+        }
     }
-    Ok(())
+}
+
+fn check_memory(core: &StoreCore, memory: u32, at: u64, len: u64) -> Result<(), Trap> {
+    let bytes = core.memories[memory as usize].bytes();
+    let range = table::range(at, len, bytes);
+    range.map(|_| ()).ok_or(Trap::MemoryOutOfBounds)
 }
 
 /// Integer arguments: operands, then indices.
@@ -113,8 +223,6 @@ fn serve_memory(core: &mut StoreCore, this: usize, code: u32, args: Args) -> Res
     let memory = |n: usize| data.memories[args.index(n)];
     let (to, from, len) = (args.u32(0), args.u32(1), args.u32(2));
     match code {
-        MEMORY_FILL => memory_fill(core, memory(3), to, from as u8, len),
-        MEMORY_COPY => memory_copy(core, (memory(3), to), (memory(4), from), len),
         MEMORY_INIT => {
             let segment = data.segment(args.index(3) as u32);
             instance::write_memory(&core.memories, (memory(4), to), segment, from, len)
@@ -149,15 +257,10 @@ unsafe fn serve_table(
             return elem.map(Some).ok_or(Trap::TableOutOfBounds);
         }
         TABLE_SIZE => return Ok(Some(core.tables[table(0) as usize].len())),
-        TABLE_SET | TABLE_FILL => {
-            let set = code == TABLE_SET;
-            let (table, len) = if set { (table(2), 1) } else { (table(3), len) };
+        TABLE_SET => {
+            let table = table(2);
             // SAFETY: the caller's promise.
-            unsafe { core.tables[table as usize].set(to, len, |_| args.0[1])? };
-        }
-        TABLE_COPY => {
-            let (to, from) = ((table(3), to), (table(4), from));
-            table::copy(&mut core.tables, to, from, len)?;
+            unsafe { core.tables[table as usize].set(to, 1, |_| args.0[1])? };
         }
         TABLE_INIT => {
             let elem = ElemIdx(args.index(3) as u32);

@@ -11,7 +11,9 @@ use super::context::{AsContext, AsContextMut, StoreContext, StoreContextMut};
 use super::engine::Engine;
 use super::extern_::Extern;
 use super::instance::Instance;
+use super::interrupt::InterruptHandle;
 use crate::asm::abi::VmInstance;
+use crate::error::Result;
 
 /// The store, and the instance that calls: first parameter of host functions that want it.
 ///
@@ -57,6 +59,16 @@ impl<'a, T: 'static> Caller<'a, T> {
     /// The engine.
     pub fn engine(&self) -> &Engine {
         self.store.engine()
+    }
+
+    /// A handle that tells whether the guest shall stop: for host functions that take long. See
+    /// [`Store::interrupt_handle`](crate::Store::interrupt_handle).
+    ///
+    /// # Errors
+    ///
+    /// Without [`Config::epoch_interruption`](crate::Config::epoch_interruption).
+    pub fn interrupt_handle(&self) -> Result<InterruptHandle> {
+        self.store.interrupt_handle()
     }
 
     /// The instance that calls; none if the host itself calls the function.

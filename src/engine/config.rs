@@ -26,6 +26,7 @@ pub struct Config {
     pub(crate) parallel: bool,
     pub(crate) backtrace: bool,
     pub(crate) poison: bool,
+    pub(crate) interruptible: bool,
     pub(crate) features: WasmFeatures,
     pub(crate) listener: Option<Arc<dyn FunctionListener>>,
 }
@@ -49,6 +50,7 @@ impl Config {
             parallel: true,
             backtrace: cfg!(feature = "backtrace"),
             poison: false,
+            interruptible: false,
             features: DEFAULT_FEATURES,
             listener: None,
         }
@@ -85,6 +87,14 @@ impl Config {
     /// feature `backtrace` is on.
     pub fn wasm_backtrace(&mut self, enable: bool) -> &mut Self {
         self.backtrace = enable;
+        self
+    }
+
+    /// Whether guests can be stopped from other threads, by epochs
+    /// ([`Engine::increment_epoch`](crate::Engine::increment_epoch)) and by
+    /// [`InterruptHandle`](crate::InterruptHandle)s: loops look at a flag then. Default: false.
+    pub fn epoch_interruption(&mut self, enable: bool) -> &mut Self {
+        self.interruptible = enable;
         self
     }
 
@@ -163,6 +173,7 @@ impl fmt::Debug for Config {
             .field("max_wasm_stack", &self.max_wasm_stack)
             .field("parallel", &self.parallel)
             .field("backtrace", &self.backtrace)
+            .field("epoch_interruption", &self.interruptible)
             .field("features", &self.features)
             .field("listener", &self.listener.is_some())
             .finish_non_exhaustive()

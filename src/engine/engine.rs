@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::{Arc, RwLock};
 
 use super::config::Config;
+use super::interrupt::Epochs;
 use super::native;
 use crate::asm::abi::{MemoryMode, NULL_SIG, Thunks};
 use crate::asm::isa::IsaOptions;
@@ -30,6 +31,7 @@ struct EngineInner {
     isa: IsaOptions,
     sigs: RwLock<Signatures>,
     workers: native::Workers,
+    epochs: Epochs,
 }
 
 /// Numbers function types, so that compiled code compares them by number.
@@ -56,11 +58,13 @@ impl Engine {
                 isa: IsaOptions {
                     mode: config.mode,
                     poison: config.poison,
+                    interruptible: config.interruptible,
                     features: native::features(),
                 },
                 config: config.clone(),
                 sigs: RwLock::default(),
                 workers: native::Workers::default(),
+                epochs: Epochs::default(),
             }),
         })
     }
@@ -73,6 +77,18 @@ impl Engine {
     /// Whether both are handles to one engine.
     pub fn same(a: &Self, b: &Self) -> bool {
         Arc::ptr_eq(&a.inner, &b.inner)
+    }
+
+    /// Begins the next epoch: guests of stores whose deadline it is are interrupted, on whatever
+    /// threads they run. See
+    /// [`Store::set_epoch_deadline`](crate::Store::set_epoch_deadline). It takes a lock, so it is
+    /// not for signal handlers.
+    pub fn increment_epoch(&self) {
+        self.inner.epochs.increment();
+    }
+
+    pub(crate) fn epochs(&self) -> &Epochs {
+        &self.inner.epochs
     }
 
     pub(crate) fn thunks(&self) -> &Thunks {

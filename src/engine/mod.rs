@@ -18,6 +18,7 @@ pub(crate) mod host;
 mod host_stack;
 pub(crate) mod instance;
 mod instantiate;
+pub(crate) mod interrupt;
 pub(crate) mod limits;
 mod linear;
 pub(crate) mod linker;

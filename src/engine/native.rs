@@ -10,7 +10,8 @@ use crate::ir::module::ModuleInfo;
 #[cfg(target_arch = "x86_64")]
 mod machine {
     pub(crate) use crate::amd64::Amd64 as Native;
-    pub(crate) use crate::amd64::entry::{fault_pc, redirect_to_trap, thunks};
+    pub(crate) use crate::amd64::entry::thunks;
+    pub(crate) use crate::amd64::fault::{fault_pc, redirect_to_trap};
     pub(crate) use crate::amd64::host_features as features;
 
     /// Processors keep instruction and data caches in step.
@@ -20,7 +21,9 @@ mod machine {
 #[cfg(target_arch = "aarch64")]
 mod machine {
     pub(crate) use crate::arm64::Arm64 as Native;
-    pub(crate) use crate::arm64::entry::{fault_pc, redirect_to_trap, sync_icache, thunks};
+    pub(crate) use crate::arm64::entry::thunks;
+    pub(crate) use crate::arm64::fault::{fault_pc, redirect_to_trap};
+    pub(crate) use crate::arm64::icache::sync_icache;
 
     /// The code uses nothing beyond the base instructions.
     pub(crate) fn features() -> u32 {

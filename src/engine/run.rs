@@ -11,13 +11,17 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr::NonNull;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
+use super::backtrace::CheckTag;
 use super::backtrace::Frames;
-use super::builtins;
+use super::builtins::{self, Progress};
 use super::engine::Engine;
 use super::func::null_ref;
 use super::host::{HostFunc, read_values, write_values};
 use super::host_stack;
+use super::interrupt::{self, Signal};
 use super::listener;
 use super::stack::ValueStack;
 use super::store::{StoreCore, StoreInner};
@@ -46,6 +50,8 @@ pub(crate) struct Machine {
     dispatch: Dispatch,
     /// The `StoreInner` that this is part of.
     store: *mut (),
+    /// Told of the call engine, if guests can be interrupted.
+    signal: Option<Arc<Signal>>,
 }
 
 // SAFETY: it owns what it points to.
@@ -73,13 +79,14 @@ pub(crate) fn dispatcher<T: 'static>(engine: &Engine) -> Dispatch {
 }
 
 impl Machine {
-    pub(crate) fn new(engine: &Engine, dispatch: Dispatch) -> Self {
+    pub(crate) fn new(engine: &Engine, dispatch: Dispatch, signal: Option<Arc<Signal>>) -> Self {
         Self {
             engine: std::ptr::null_mut(),
             enter: engine.thunks().enter,
             stack: None,
             dispatch,
             store: std::ptr::null_mut(),
+            signal,
         }
     }
 
@@ -111,17 +118,27 @@ impl Machine {
             state.as_mut_ptr().write_bytes(0, 1);
             state.assume_init()
         };
-        state.stack_limit = stack.limit();
+        state.stack_limit = AtomicUsize::new(stack.limit());
         state.guest_sp = stack.top() as usize;
         state.dispatch = self.dispatch as usize;
         state.store = self.store;
         state.host_call = thunks.host_call;
         state.builtin = thunks.builtin;
         state.listener = thunks.listener;
+        state.check = thunks.check;
         state.traps = thunks.traps;
         self.engine = Box::into_raw(state);
+        if let Some(signal) = &self.signal {
+            // SAFETY: detached before it is freed.
+            unsafe { signal.attach(self.engine, stack.limit()) };
+        }
         self.stack = Some(stack);
         Ok(())
+    }
+
+    /// Where the stack is full.
+    pub(crate) fn limit(&self) -> usize {
+        self.stack.as_ref().map_or(0, ValueStack::limit)
     }
 
     /// The stack's top.
@@ -133,6 +150,9 @@ impl Machine {
 impl Drop for Machine {
     fn drop(&mut self) {
         if !self.engine.is_null() {
+            if let Some(signal) = &self.signal {
+                signal.detach();
+            }
             // SAFETY: it came from a box, and no guest runs.
             drop(unsafe { Box::from_raw(self.engine) });
         }
@@ -261,11 +281,18 @@ unsafe fn failed(core: *mut StoreCore, engine: *mut CallEngine, top: usize) -> E
             Failure::Panic(_) => None,
         };
         // A function that found the stack full has not begun.
-        let begun = usize::from(trap_code == Some(TrapCode::StackOverflow));
+        let begun =
+            trap_code != Some(TrapCode::StackOverflow) && (*engine).exit != ExitCode::CHECK_ENTRY;
         let ended = frames.take_while(|frame| frame.sp < top);
-        let listened = listener::abort(&*core, ended.skip(begun), error);
+        let listened = listener::abort(&*core, ended.skip(usize::from(!begun)), error);
         (*engine).guest_sp = outer.guest_sp;
         (*engine).instance = outer.instance;
+        if outer.guest_sp >= (*core).machine.top()
+            && let Some(interrupts) = &(*core).interrupts
+            && matches!(error, Some(error) if error.trap() == Some(Trap::Interrupt))
+        {
+            interrupts.signal.served();
+        }
         if let Err(panic) = listened {
             resume_unwind(panic);
         }
@@ -327,12 +354,17 @@ unsafe extern "C" fn dispatch<T: 'static>(engine: *mut CallEngine) -> u32 {
 unsafe extern "C" fn serve_rest<T: 'static>(engine: *mut CallEngine) -> u32 {
     // SAFETY: the caller's promises.
     unsafe {
-        let store = (*engine).store.cast::<StoreInner<T>>();
+        let store = NonNull::new_unchecked((*engine).store.cast::<StoreInner<T>>());
+        let exit = (*engine).exit;
         let served = catch_unwind(AssertUnwindSafe(|| {
-            let (core, limiter) = (*store).split();
-            match (*engine).exit {
-                ExitCode::BUILTIN => builtins::serve(core, limiter, &mut *engine),
-                _ => listener::serve(core, &*engine),
+            match exit {
+                ExitCode::BUILTIN => serve_builtin(store, engine),
+                ExitCode::CHECK_LOOP | ExitCode::CHECK_ENTRY => {
+                    // Frames are walked from here.
+                    (*engine).guest_sp |= CheckTag::of(exit);
+                    interrupt::serve_check(store, engine)
+                }
+                _ => listener::serve(&(*store.as_ptr()).core, &*engine),
             }
         }));
         let failure = match served {
@@ -340,8 +372,41 @@ unsafe extern "C" fn serve_rest<T: 'static>(engine: *mut CallEngine) -> u32 {
             Ok(Err(error)) => Failure::Error(error),
             Err(panic) => Failure::Panic(panic),
         };
-        (*store).core.failure = Some(failure);
+        (*store.as_ptr()).core.failure = Some(failure);
+        // The guest may have run meanwhile.
+        (*engine).exit = exit;
         1
+    }
+}
+
+/// Serves a builtin. One that takes long looks up now and then.
+///
+/// # Errors
+///
+/// A trap, or what the limiter or the callback of the epoch deadline say.
+///
+/// # Safety
+///
+/// As [`dispatch`].
+unsafe fn serve_builtin<T: 'static>(
+    store: NonNull<StoreInner<T>>,
+    engine: *mut CallEngine,
+) -> Result<()> {
+    // SAFETY: the caller's promises. Other threads write to the flag only.
+    unsafe {
+        let mut call = builtins::Call::new(engine);
+        loop {
+            let (core, limiter) = (*store.as_ptr()).split();
+            match builtins::serve(core, limiter, &mut call, &(*engine).interrupt)? {
+                Progress::Done(result) => {
+                    if let Some(result) = result {
+                        (*engine).ints[0] = result;
+                    }
+                    return Ok(());
+                }
+                Progress::Paused => interrupt::serve(store)?,
+            }
+        }
     }
 }
 
@@ -355,13 +420,13 @@ unsafe extern "C" fn dispatch_poisoned<T: 'static>(engine: *mut CallEngine) -> u
     // SAFETY: the caller's promises.
     unsafe {
         let callee = (*engine).callee;
-        let exit = (*engine).exit;
+        let (exit, exit_arg) = ((*engine).exit, (*engine).exit_arg);
         let outcome = dispatch::<T>(engine);
         if outcome != 0 {
             return outcome;
         }
         if exit == ExitCode::BUILTIN {
-            if builtins::gives_i32((*engine).exit_arg) {
+            if builtins::gives_i32(exit_arg) {
                 (*engine).ints[0] |= RUBBISH;
             }
         } else if exit == ExitCode::HOST_CALL {

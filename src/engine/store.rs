@@ -17,6 +17,7 @@ use super::externref::ExternTable;
 use super::global::GlobalData;
 use super::host::HostFuncHandle;
 use super::instance::InstanceData;
+use super::interrupt::{DeadlineCallback, Interrupts, Signal};
 use super::limits::ResourceLimiter;
 use super::memory::MemoryData;
 use super::module::ModuleInner;
@@ -25,7 +26,7 @@ use super::table::TableData;
 use crate::error::{Error, Result};
 
 /// Tells stores apart. Never reused.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct StoreId(NonZeroU64);
 
 impl StoreId {
@@ -72,6 +73,8 @@ pub(crate) struct StoreInner<T: 'static> {
     pub(crate) core: StoreCore,
     pub(crate) data: T,
     pub(crate) limiter: Option<Limiter<T>>,
+    /// Decides when the epoch deadline is over; none: it traps.
+    pub(crate) deadline: Option<DeadlineCallback<T>>,
 }
 
 /// The part of a store that does not depend on the type of its data.
@@ -88,6 +91,8 @@ pub(crate) struct StoreCore {
     pub(crate) externs: ExternTable,
     /// Modules whose code may run here, by the end of their code.
     pub(crate) code: BTreeMap<usize, Arc<ModuleInner>>,
+    /// If guests can be interrupted.
+    pub(crate) interrupts: Option<Interrupts>,
     /// Why the dispatcher left.
     pub(crate) failure: Option<Failure>,
 }
@@ -106,10 +111,14 @@ impl<T> StoreInner<T> {
 impl<T: 'static> Store<T> {
     /// An empty store.
     pub fn new(engine: &Engine, data: T) -> Self {
+        let id = StoreId::next();
+        let signal = engine.config().interruptible;
+        let signal = signal.then(|| Arc::new(Signal::new()));
         let inner = Box::new(StoreInner {
             core: StoreCore {
-                id: StoreId::next(),
-                machine: Machine::new(engine, dispatcher::<T>(engine)),
+                id,
+                machine: Machine::new(engine, dispatcher::<T>(engine), signal.clone()),
+                interrupts: signal.map(|signal| Interrupts::new(engine, id, signal)),
                 engine: engine.clone(),
                 instances: Vec::new(),
                 memories: Vec::new(),
@@ -122,6 +131,7 @@ impl<T: 'static> Store<T> {
             },
             data,
             limiter: None,
+            deadline: None,
         });
         let inner = Box::into_raw(inner);
         // SAFETY: it was just made.

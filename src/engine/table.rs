@@ -161,6 +161,14 @@ impl TableData {
         Some(self.elem_bits(*elem))
     }
 
+    /// # Errors
+    ///
+    /// If not all of `len` elements from `index` on are within the table.
+    pub(crate) fn check(&self, index: u64, len: u64) -> Result<(), Trap> {
+        let range = range(index, len, self.elems.len());
+        range.map(|_| ()).ok_or(Trap::TableOutOfBounds)
+    }
+
     /// Sets `len` elements from `index` on to the references that `bits` gives for 0, 1, ...
     ///
     /// # Errors

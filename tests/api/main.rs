@@ -3,6 +3,7 @@
 mod backtraces;
 mod calls;
 mod host;
+mod interrupts;
 mod items;
 mod limits;
 mod linking;

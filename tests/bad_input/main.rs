@@ -34,6 +34,7 @@ pub(crate) fn compile_everywhere(engines: &[Engine], wasm: &[u8]) -> bool {
         let options = InspectOptions {
             target,
             explicit: true,
+            interruptible: true,
             features: 0,
         };
         inspect(wasm, options).is_ok()

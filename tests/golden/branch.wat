@@ -129,8 +129,8 @@
 ;;      add rsp, 0x18
 ;;      ret
 ;; $many_results
-;;      mov [r14+0x168], rdi
-;;      mov [r14+0x160], r8d
+;;      mov [r14+0x178], rdi
+;;      mov [r14+0x170], r8d
 ;;      movaps xmm1, xmm9
 ;;      mov eax, r8d
 ;;      mov rcx, rdi
@@ -223,8 +223,8 @@
 ;;      add sp, sp, #0x20
 ;;      ret
 ;; $many_results
-;;      str x1, [x28, #0x168]
-;;      str w2, [x28, #0x160]
+;;      str x1, [x28, #0x178]
+;;      str w2, [x28, #0x170]
 ;;      fmov d1, d9
 ;;      mov w0, w2
 ;;      fmov d0, d8

@@ -66,8 +66,8 @@
 ;;      add rsp, 0x28
 ;;      ret
 ;; $many
-;;      mov qword ptr [r14+0x168], 8
-;;      mov dword ptr [r14+0x160], 7
+;;      mov qword ptr [r14+0x178], 8
+;;      mov dword ptr [r14+0x170], 7
 ;;      mov r11d, 0x41100000
 ;;      movd xmm0, r11d
 ;;      mov r8d, 6
@@ -144,9 +144,9 @@
 ;;      ret
 ;; $many
 ;;      mov w17, #0x8
-;;      str x17, [x28, #0x168]
+;;      str x17, [x28, #0x178]
 ;;      mov w17, #0x7
-;;      str w17, [x28, #0x160]
+;;      str w17, [x28, #0x170]
 ;;      fmov s0, #9.0
 ;;      mov w5, #0x6
 ;;      mov w4, #0x5

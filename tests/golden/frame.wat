@@ -41,7 +41,7 @@
 ;;      add rsp, 0x28
 ;;      ret
 ;; L1   call L2
-;; L2   jmp qword ptr [r14+0xa0]
+;; L2   jmp qword ptr [r14+0xb0]
 ;; $pins
 ;;      cmp rsp, [r14+8]
 ;;      jb L2
@@ -66,7 +66,7 @@
 ;;      add rsp, 0x28
 ;;      ret
 ;; L2   call L3
-;; L3   jmp qword ptr [r14+0xa0]
+;; L3   jmp qword ptr [r14+0xb0]
 ;; $large
 ;;      cmp rsp, [r14+8]
 ;;      jb L1
@@ -78,7 +78,7 @@
 ;;      add rsp, 0x18
 ;;      ret
 ;; L1   call L2
-;; L2   jmp qword ptr [r14+0xa0]
+;; L2   jmp qword ptr [r14+0xb0]
 ;; $traps
 ;;      sub rsp, 0x18
 ;;      mov r8d, eax
@@ -91,7 +91,7 @@
 ;;      add rsp, 0x18
 ;;      ret
 ;; L1   call L2
-;; L2   jmp qword ptr [r14+0x90]
+;; L2   jmp qword ptr [r14+0xa0]
 ;; $exported
 ;;      mov r10, [r11+8]
 ;;      cmp r10, [r14]
@@ -105,7 +105,7 @@
 ;;      add rsp, 0x18
 ;;      ret
 ;; L2   call L3
-;; L3   jmp qword ptr [r14+0xa0]
+;; L3   jmp qword ptr [r14+0xb0]
 ;; L4   push qword ptr [r14]
 ;;      mov [r14], r10
 ;;      mov r10, [r10]
@@ -143,7 +143,7 @@
 ;;      ret
 ;; L1   mov x17, x30
 ;;      bl L2
-;; L2   ldr x16, [x28, #0xa0]
+;; L2   ldr x16, [x28, #0xb0]
 ;;      br x16
 ;; $pins
 ;;      ldr x16, [x28, #0x8]
@@ -168,7 +168,7 @@
 ;;      ret
 ;; L2   mov x17, x30
 ;;      bl L3
-;; L3   ldr x16, [x28, #0xa0]
+;; L3   ldr x16, [x28, #0xb0]
 ;;      br x16
 ;; $large
 ;;      ldr x16, [x28, #0x8]
@@ -185,7 +185,7 @@
 ;;      ret
 ;; L1   mov x17, x30
 ;;      bl L2
-;; L2   ldr x16, [x28, #0xa0]
+;; L2   ldr x16, [x28, #0xb0]
 ;;      br x16
 ;; $traps
 ;;      sub sp, sp, #0x20
@@ -197,7 +197,7 @@
 ;;      add sp, sp, #0x20
 ;;      ret
 ;; L1   bl L2
-;; L2   ldr x16, [x28, #0x90]
+;; L2   ldr x16, [x28, #0xa0]
 ;;      br x16
 ;; $exported
 ;;      ldr x16, [x17, #0x8]
@@ -217,7 +217,7 @@
 ;;      ret
 ;; L2   mov x17, x30
 ;;      bl L3
-;; L3   ldr x16, [x28, #0xa0]
+;; L3   ldr x16, [x28, #0xb0]
 ;;      br x16
 ;; L4   ldr x15, [x28]
 ;;      ldr x16, [x17, #0x8]

@@ -1,6 +1,8 @@
 //! Whole calls through the thunks, in both memory modes.
 #![allow(unsafe_code, reason = "reads the value stack, handles a signal")]
 
+use std::sync::atomic::Ordering::Relaxed;
+
 use super::machine::{Program, State};
 use super::world::{Builder, Instance, SIG, TABLE, World, item};
 use super::{Amd64, MODES};
@@ -328,7 +330,8 @@ fn recursion_ends_in_a_stack_overflow() {
             let engine = &world.engine;
             assert_eq!(engine.exit.trap(), Some(TrapCode::StackOverflow));
             // Nothing was written below the reserve.
-            assert!(engine.guest_sp > engine.stack_limit - STACK_RESERVE);
+            let limit = engine.stack_limit.load(Relaxed);
+            assert!(engine.guest_sp > limit - STACK_RESERVE);
             // The frame that could not be is 16 bytes big, its return address on top.
             assert_eq!(engine.guest_sp % 16, 0);
             let outer = engine.guest_sp + 16;
@@ -447,7 +450,7 @@ mod faults {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
-    use crate::amd64::entry::{fault_engine, fault_pc, redirect_to_trap};
+    use crate::amd64::fault::{fault_engine, fault_pc, redirect_to_trap};
 
     static ENGINE: AtomicUsize = AtomicUsize::new(0);
     static FAULT_PC: AtomicUsize = AtomicUsize::new(0);

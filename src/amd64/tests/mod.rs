@@ -4,6 +4,8 @@
     reason = "the disassembler's enums have hundreds of variants"
 )]
 
+#[cfg(all(target_arch = "x86_64", unix))]
+mod checks;
 mod disasm;
 mod encoding;
 #[cfg(all(target_arch = "x86_64", unix))]
@@ -49,6 +51,7 @@ pub(super) fn amd64(mode: MemoryMode, features: u32) -> Amd64 {
     let mut isa = Amd64::new(IsaOptions {
         mode,
         poison: false,
+        interruptible: false,
         features,
     });
     isa.begin(0);

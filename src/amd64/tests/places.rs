@@ -312,6 +312,7 @@ fn frames() {
                     Vec::new()
                 },
                 check,
+                full: None,
             };
             let mut isa = amd64(MemoryMode::Explicit, 0);
             isa.prologue(&frame);

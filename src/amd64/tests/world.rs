@@ -6,6 +6,7 @@
 
 use std::cell::Cell;
 use std::mem::MaybeUninit;
+use std::sync::atomic::AtomicUsize;
 
 use super::machine::map;
 use super::{Amd64, amd64};
@@ -77,6 +78,7 @@ impl Builder {
             size,
             saves: Vec::new(),
             check: true,
+            full: None,
         };
         let isa = &mut self.isa;
         isa.buf.reserve();
@@ -139,7 +141,7 @@ impl World {
         // SAFETY: integers and pointers, for which zero is a value.
         let mut engine = unsafe { Box::new(MaybeUninit::<CallEngine>::zeroed()).assume_init() };
         let mut stack = vec![0u128; 1 << 14];
-        engine.stack_limit = stack.as_mut_ptr() as usize + (1 << 16);
+        engine.stack_limit = AtomicUsize::new(stack.as_mut_ptr() as usize + (1 << 16));
         engine.dispatch = dispatch as unsafe extern "C" fn(_) -> _ as usize;
         engine.host_call = thunks.host_call;
         engine.builtin = thunks.builtin;

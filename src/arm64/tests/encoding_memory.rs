@@ -168,6 +168,7 @@ fn frames() {
             size,
             saves: saves.iter().map(|&(reg, disp)| (Gpr(reg), disp)).collect(),
             check: false,
+            full: None,
         };
         check(begin, |isa| isa.prologue(&frame));
         check(&format!("{end}; ret"), |isa| isa.epilogue(&frame));

@@ -2,11 +2,12 @@
 #![allow(unsafe_code, reason = "runs code that the tests have made")]
 
 use std::rc::Rc;
+use std::sync::atomic::AtomicUsize;
 
 use memmap2::{Mmap, MmapMut, MmapOptions};
 
 use super::super::regs::{LINK, TMP};
-use super::super::{Arm64, emit, entry};
+use super::super::{Arm64, emit, icache};
 use super::isa;
 use crate::asm::abi::{self, CallEngine, ExitCode, MemoryMode, TrapCode, VmInstance, VmMemory};
 use crate::asm::code::Site;
@@ -130,7 +131,7 @@ impl Machine {
         // SAFETY: the instance is large enough.
         unsafe { (*vm).memory0 = &raw mut *memory };
         engine.instance = vm;
-        engine.stack_limit = stack.as_ptr() as usize + 4096;
+        engine.stack_limit = AtomicUsize::new(stack.as_ptr() as usize + 4096);
         Self {
             mode,
             attempt: 0,
@@ -189,7 +190,7 @@ impl Machine {
         let mut map = MmapMut::map_anon(bytes.len()).expect("memory");
         map.copy_from_slice(&bytes);
         let map = Rc::new(map.make_exec().expect("executable memory"));
-        entry::sync_icache(map.as_ptr(), map.len());
+        icache::sync_icache(map.as_ptr(), map.len());
         let parts = parts.into_iter().map(|(start, sites, handlers)| Code {
             handlers: handlers.map(|offset| map.as_ptr() as usize + start + offset),
             map: Rc::clone(&map),

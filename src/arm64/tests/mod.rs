@@ -26,6 +26,7 @@ fn isa(mode: MemoryMode) -> Arm64 {
     let mut isa = Arm64::new(IsaOptions {
         mode,
         poison: false,
+        interruptible: false,
         features: 0,
     });
     isa.begin(0);

@@ -1,5 +1,7 @@
 //! Frames, and calls of every kind, between emitted functions.
 
+use std::sync::atomic::AtomicUsize;
+
 use super::machine::{Machine, Regs};
 use super::run_control::machines;
 use crate::arm64::Arm64;
@@ -23,6 +25,7 @@ fn frame(size: u32, saves: usize, check: bool) -> Frame {
         size,
         saves: pins[..saves].iter().copied().zip(places).collect(),
         check,
+        full: None,
     }
 }
 
@@ -94,6 +97,7 @@ fn odd_places_of_saved_registers() {
         size: 4096,
         saves: vec![(Gpr(19), 8), (Gpr(20), 4000), (Gpr(21), 16), (Gpr(22), 512)],
         check: true,
+        full: None,
     };
     let code = machine.assemble(|isa| {
         around(isa, |isa| {
@@ -126,11 +130,11 @@ fn the_stack_is_checked_before_it_is_used() {
             } else {
                 top - size as usize
             };
-            machine.engine.stack_limit = lowest;
+            machine.engine.stack_limit = AtomicUsize::new(lowest);
             assert_eq!(machine.run(&code, &Regs::distinct()).trap, None);
             machine.stack_bytes(top - 64, 64).fill(0x77);
             for limit in [lowest + 1, usize::MAX] {
-                machine.engine.stack_limit = limit;
+                machine.engine.stack_limit = AtomicUsize::new(limit);
                 let out = machine.run(&code, &Regs::distinct());
                 assert_eq!(
                     out.trap,

@@ -2,6 +2,7 @@
 #![allow(unsafe_code, reason = "calls emitted code")]
 
 use std::cell::Cell as StdCell;
+use std::sync::atomic::Ordering::Relaxed;
 
 use super::machine::{Machine, Regs};
 use crate::arm64::{Arm64, entry};
@@ -38,6 +39,7 @@ fn function(isa: &mut Arm64, exit: impl Fn(&mut Arm64)) {
         size: 96,
         saves: pins.iter().copied().zip((0..).map(|i| 8 * i)).collect(),
         check: true,
+        full: None,
     };
     isa.buf().reserve();
     isa.prologue(&frame);
@@ -87,6 +89,7 @@ impl Guest {
         machine.engine.host_call = thunks.host_call;
         machine.engine.builtin = thunks.builtin;
         machine.engine.listener = thunks.listener;
+        machine.engine.check = thunks.check;
         let record = Box::new(VmFuncRef {
             code: code.addr(START),
             instance: machine.engine.instance,
@@ -227,6 +230,71 @@ fn exits_wait_and_resume() {
     }
 }
 
+/// Sets all registers but the pins, checks, and adds them up in those of the results.
+fn check(isa: &mut Arm64, entry: bool) {
+    let floats = (0..30).map(Fpr);
+    for at in 0..15 {
+        isa.int_const(S64, Gpr(at), 1 << (2 * at + 34));
+    }
+    for (at, reg) in floats.clone().enumerate() {
+        isa.buf().reserve();
+        isa.float_const(S64, reg, f64::from(1u32 << at).to_bits());
+    }
+    let passed = isa.buf().new_label();
+    isa.leave_check(entry, passed);
+    isa.buf().bind(passed);
+    for at in 1..15 {
+        isa.buf().reserve();
+        let rhs = crate::asm::isa::Rhs::Reg(Gpr(at));
+        isa.int_bin(crate::ir::op::IntBin::Or, S64, Gpr(0), Gpr(0), rhs);
+    }
+    for reg in floats.skip(1) {
+        isa.buf().reserve();
+        let rhs = crate::asm::isa::FloatRhs::Reg(reg);
+        isa.float_bin(crate::ir::op::FloatBin::Add, S64, Fpr(0), Fpr(0), rhs);
+    }
+    isa.buf().reserve();
+    isa.mov(S64, Gpr(1), Gpr(0));
+    isa.int_const(S64, Gpr(0), 0);
+}
+
+#[test]
+fn checks_keep_every_register() {
+    fn spoil(engine: &mut CallEngine) {
+        engine.ints.fill(77);
+        engine.floats.fill([77; 2]);
+    }
+    for mode in [MemoryMode::Explicit, MemoryMode::Guard] {
+        for (entry, exit) in [(true, ExitCode::CHECK_ENTRY), (false, ExitCode::CHECK_LOOP)] {
+            for leaves in [false, true] {
+                let mut guest = Guest::new(mode, |isa| check(isa, entry));
+                DISPATCH.set(if leaves {
+                    |_| 1
+                } else {
+                    |engine| {
+                        spoil(engine);
+                        0
+                    }
+                });
+                guest.enter();
+                if leaves {
+                    assert_eq!(guest.engine().exit, exit);
+                    let frame = guest.engine().guest_sp + guest.thunks.check_frame;
+                    let own = if entry { 16 } else { 0 };
+                    assert_eq!(guest.machine.stack_top(), frame + own + 96);
+                    spoil(guest.engine());
+                    guest.resume();
+                }
+                assert_eq!(guest.engine().exit, ExitCode::RETURNED);
+                let sum: u64 = (0..15).map(|at| 1 << (2 * at + 34)).sum();
+                assert_eq!(guest.engine().ints[..2], [pins(mode), sum]);
+                let float = f64::from_bits(guest.engine().floats[0][0]);
+                assert_eq!(float, f64::from((1u32 << 30) - 1));
+            }
+        }
+    }
+}
+
 #[test]
 fn listeners_keep_arguments() {
     for wait in [0, 1] {
@@ -316,8 +384,8 @@ fn traps_leave() {
 fn a_full_stack_leaves_with_a_frame() {
     for mode in [MemoryMode::Explicit, MemoryMode::Guard] {
         let mut guest = Guest::new(mode, |_| {});
-        let limit = guest.engine().stack_limit;
-        guest.engine().stack_limit = usize::MAX;
+        let limit = guest.engine().stack_limit.load(Relaxed);
+        *guest.engine().stack_limit.get_mut() = usize::MAX;
         guest.enter();
         assert_eq!(guest.engine().exit.trap(), Some(TrapCode::StackOverflow));
         let site = guest.code.addr(guest.code.sites[0].code);
@@ -329,7 +397,7 @@ fn a_full_stack_leaves_with_a_frame() {
         let returns = usize::from_le_bytes(bytes.try_into().unwrap());
         assert!(!(guest.code.addr(0)..guest.code.addr(START + 4096)).contains(&returns));
         // The engine can be used again.
-        guest.engine().stack_limit = limit;
+        *guest.engine().stack_limit.get_mut() = limit;
         guest.engine().ints[0] = 2;
         guest.enter();
         assert_eq!(guest.engine().ints[0], 2 + pins(mode));

@@ -1,0 +1,94 @@
+;; Code that other threads can stop: checks of loops and entries, and their ways to the dispatcher.
+;;! interruptible whole
+(module
+  (func $leaf (param i32) (result i32) (i32.add (local.get 0) (i32.const 1)))
+  (func $calls (param i32) (result i32) (call $leaf (call $leaf (local.get 0))))
+  (func $loops (param i32) (result i32)
+    (loop (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))
+    (loop)
+    (local.get 0))
+)
+
+;; amd64:
+;; $leaf
+;;      sub rsp, 0x18
+;;      mov r8d, eax
+;;      lea eax, [r8+1]
+;;      add rsp, 0x18
+;;      ret
+;; $calls
+;;      cmp rsp, [r14+8]
+;;      jb L2
+;; L1   sub rsp, 0x18
+;;      mov [rsp], eax
+;;      mov eax, [rsp]
+;;      call function 0
+;;      call function 0
+;;      add rsp, 0x18
+;;      ret
+;; L2   push rax
+;;      mov dword ptr [r14+0x10], 6
+;;      call qword ptr [r14+0x68]
+;;      pop r11
+;;      jmp L1
+;; $loops
+;;      sub rsp, 0x18
+;;      mov r8d, eax
+;; L1   cmp byte ptr [r14+0x58], 0
+;;      jne L3
+;; L2   dec r8d
+;;      test r8d, r8d
+;;      jne L1
+;;      mov eax, r8d
+;;      add rsp, 0x18
+;;      ret
+;; L3   mov dword ptr [r14+0x10], 5
+;;      call qword ptr [r14+0x68]
+;;      jmp L2
+
+;; arm64:
+;; $leaf
+;;      sub sp, sp, #0x20
+;;      str x30, [sp, #0x18]
+;;      mov w1, w0
+;;      add w0, w1, #0x1
+;;      ldr x30, [sp, #0x18]
+;;      add sp, sp, #0x20
+;;      ret
+;; $calls
+;;      ldr x16, [x28, #0x8]
+;;      cmp sp, x16
+;;      b.lo L2
+;; L1   sub sp, sp, #0x20
+;;      str x30, [sp, #0x18]
+;;      str w0, [sp]
+;;      ldr w0, [sp]
+;;      bl function 0
+;;      bl function 0
+;;      ldr x30, [sp, #0x18]
+;;      add sp, sp, #0x20
+;;      ret
+;; L2   stp xzr, x30, [sp, #-0x10]!
+;;      mov w16, #0x6
+;;      str w16, [x28, #0x10]
+;;      ldr x16, [x28, #0x68]
+;;      blr x16
+;;      ldp x16, x30, [sp], #0x10
+;;      b L1
+;; $loops
+;;      sub sp, sp, #0x20
+;;      str x30, [sp, #0x18]
+;;      mov w1, w0
+;; L1   ldr w16, [x28, #0x58]
+;;      cbnz w16, L3
+;; L2   sub w1, w1, #0x1
+;;      cbnz w1, L1
+;;      mov w0, w1
+;;      ldr x30, [sp, #0x18]
+;;      add sp, sp, #0x20
+;;      ret
+;; L3   mov w16, #0x5
+;;      str w16, [x28, #0x10]
+;;      ldr x16, [x28, #0x68]
+;;      blr x16
+;;      b L2
