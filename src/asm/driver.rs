@@ -102,7 +102,7 @@ pub(crate) fn compile<I: Isa + Send>(
     };
     let size: usize = bodies.iter().map(|body| body.range.len()).sum();
     let room = CODE_PER_BYTE * size + CODE_PER_FUNC * bodies.len();
-    let mut all = Part::new(CodeBytes::with_capacity(room)?, bodies.len());
+    let mut all = Part::new(workers.pages.take(room)?, bodies.len());
     if options.threads <= 1 {
         let mut worker = workers.take(options.isa);
         for (index, body) in (module.imported_funcs..).zip(bodies) {

@@ -1,6 +1,7 @@
 //! Pages for code: written first, executable afterwards, never both.
 
 use std::ops::{Deref, DerefMut};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use memmap2::{Mmap, MmapMut};
 
@@ -9,6 +10,49 @@ use crate::error::{Error, Result};
 /// Mappings at least so large ask for huge pages: a large module is written and run without a
 /// fault for every few kilobytes of it.
 const HUGE: usize = 4 << 20;
+
+/// Mappings for the code of small modules, which are kept for the next ones.
+#[derive(Default)]
+pub(crate) struct CodePages(Mutex<Vec<MmapMut>>);
+
+/// Bytes of a mapping for a small module's code, and how many are kept.
+const SMALL: usize = 64 * 1024;
+const MAX_KEPT: usize = 64;
+
+impl CodePages {
+    fn lock(&self) -> MutexGuard<'_, Vec<MmapMut>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Room for about `capacity` bytes. What is not written costs no memory.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses.
+    pub(crate) fn take(&self, capacity: usize) -> Result<CodeBytes> {
+        if capacity > SMALL {
+            return CodeBytes::with_capacity(capacity);
+        }
+        let Some(map) = self.lock().pop() else {
+            return CodeBytes::with_capacity(if capacity == 0 { 0 } else { SMALL });
+        };
+        Ok(CodeBytes {
+            map: Some(map),
+            len: 0,
+        })
+    }
+
+    /// Takes back code that nothing runs any more: its pages are no longer executable.
+    pub(crate) fn keep(&self, code: CodeMemory) {
+        if let Some(map) = code.map
+            && map.len() == SMALL
+            && self.lock().len() < MAX_KEPT
+            && let Ok(map) = map.make_mut()
+        {
+            self.lock().push(map);
+        }
+    }
+}
 
 /// Code while it is written: pages of its own, which become the [`CodeMemory`] as they are.
 #[derive(Debug, Default)]
@@ -98,7 +142,7 @@ fn failed(error: std::io::Error) -> Error {
 }
 
 /// A module's code, ready to run.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct CodeMemory {
     /// None if there is no code.
     map: Option<Mmap>,
@@ -156,5 +200,27 @@ mod tests {
         assert_eq!(memory.end() - memory.start(), 5000);
         let none = CodeMemory::new(CodeBytes::default(), |_, _| ()).unwrap();
         assert!(none.bytes().is_empty());
+    }
+
+    #[test]
+    fn small_code_gets_the_pages_of_earlier_code() {
+        let pages = CodePages::default();
+        let mut code = pages.take(100).unwrap();
+        code.extend_from_slice(&[1; 5000]).unwrap();
+        let code = CodeMemory::new(code, |_, _| ()).unwrap();
+        let start = code.start();
+        pages.keep(code);
+        let mut code = pages.take(200).unwrap();
+        assert!(code.is_empty());
+        code.extend_from_slice(&[2; 3]).unwrap();
+        let code = CodeMemory::new(code, |_, _| ()).unwrap();
+        assert_eq!((code.start(), code.bytes()), (start, &[2; 3][..]));
+        // Code that outgrows them, and large code, has pages of its own.
+        pages.keep(code);
+        let mut code = pages.take(1).unwrap();
+        code.extend_from_slice(&vec![3; SMALL + 1]).unwrap();
+        pages.keep(CodeMemory::new(code, |_, _| ()).unwrap());
+        assert!(pages.lock().is_empty());
+        assert!(pages.take(SMALL + 1).unwrap().capacity() > SMALL);
     }
 }

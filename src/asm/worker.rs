@@ -1,12 +1,12 @@
 //! What compiles functions, and what it makes of them.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::code::Reloc;
 use super::compile::{Context, Emitter};
 use super::driver::{FuncCode, MAX_CODE};
 use super::isa::{Isa, IsaOptions};
-use super::map::CodeBytes;
+use super::map::{CodeBytes, CodePages};
 use super::sites;
 use crate::error::Error;
 use crate::ir::decode::Body;
@@ -26,8 +26,11 @@ pub(crate) struct Worker<I> {
     largest: usize,
 }
 
-/// Workers without work.
-pub(crate) struct Workers<I>(Mutex<Vec<Worker<I>>>);
+/// Workers without work, and pages without code.
+pub(crate) struct Workers<I> {
+    idle: Mutex<Vec<Worker<I>>>,
+    pub(crate) pages: CodePages,
+}
 
 /// A worker that has seen a larger body is not kept: its buffers are megabytes.
 const MAX_BODY: usize = 16 * 1024;
@@ -35,14 +38,21 @@ const MAX_IDLE: usize = 16;
 
 impl<I> Default for Workers<I> {
     fn default() -> Self {
-        Self(Mutex::default())
+        Self {
+            idle: Mutex::default(),
+            pages: CodePages::default(),
+        }
     }
 }
 
 impl<I: Isa> Workers<I> {
+    fn lock(&self) -> MutexGuard<'_, Vec<Worker<I>>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// A worker, which always has the same options.
     pub(super) fn take(&self, options: IsaOptions) -> Worker<I> {
-        let idle = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let idle = self.lock().pop();
         idle.unwrap_or_else(|| Worker {
             lowering: Lowering::default(),
             func: Func::default(),
@@ -53,7 +63,7 @@ impl<I: Isa> Workers<I> {
 
     /// Takes back a worker that has done its work.
     pub(super) fn give(&self, worker: Worker<I>) {
-        let mut idle = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut idle = self.lock();
         if worker.largest <= MAX_BODY && idle.len() < MAX_IDLE {
             idle.push(worker);
         }

@@ -7,6 +7,7 @@ use std::sync::{Arc, RwLock};
 use super::config::Config;
 use super::interrupt::Epochs;
 use super::native;
+use super::pool::PoolRef;
 use crate::asm::abi::{MemoryMode, NULL_SIG, Thunks};
 use crate::asm::isa::IsaOptions;
 use crate::error::Result;
@@ -32,6 +33,7 @@ struct EngineInner {
     sigs: RwLock<Signatures>,
     workers: native::Workers,
     epochs: Epochs,
+    pool: PoolRef,
 }
 
 /// Numbers function types, so that compiled code compares them by number.
@@ -65,6 +67,7 @@ impl Engine {
                 sigs: RwLock::default(),
                 workers: native::Workers::default(),
                 epochs: Epochs::default(),
+                pool: PoolRef::default(),
             }),
         })
     }
@@ -102,6 +105,11 @@ impl Engine {
     /// What compiles functions.
     pub(crate) fn workers(&self) -> &native::Workers {
         &self.inner.workers
+    }
+
+    /// Where memories and stacks come from.
+    pub(crate) fn pool(&self) -> &PoolRef {
+        &self.inner.pool
     }
 
     /// The number of a signature.

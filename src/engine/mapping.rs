@@ -77,22 +77,56 @@ impl Mapping {
     ///
     /// If the system has none.
     pub(crate) fn commit(&mut self, range: Range<usize>) -> Result<()> {
+        self.protect(range, libc::PROT_READ | libc::PROT_WRITE)
+    }
+
+    /// Makes whole pages inaccessible again.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses.
+    pub(crate) fn forbid(&mut self, range: Range<usize>) -> Result<()> {
+        self.protect(range, libc::PROT_NONE)
+    }
+
+    fn protect(&mut self, range: Range<usize>, protection: i32) -> Result<()> {
         assert!(range.start <= range.end && range.end <= self.len);
         if range.is_empty() {
             return Ok(());
         }
         // SAFETY: within the mapping.
         let result = unsafe {
-            libc::mprotect(
-                self.base.as_ptr().add(range.start).cast(),
-                range.len(),
-                libc::PROT_READ | libc::PROT_WRITE,
-            )
+            let start = self.base.as_ptr().add(range.start);
+            libc::mprotect(start.cast(), range.len(), protection)
         };
         if result != 0 {
             return Err(failed("committing", range.len()));
         }
         Ok(())
+    }
+
+    /// Gives whole pages back to the system, so that they are zero when they are next accessed.
+    /// False if the system cannot: then they stay as they are.
+    pub(crate) fn discard(&mut self, range: Range<usize>) -> bool {
+        assert!(range.start <= range.end && range.end <= self.len);
+        #[cfg(target_os = "linux")]
+        {
+            // SAFETY: within the mapping, whose contents nobody needs.
+            let result = unsafe {
+                let start = self.base.as_ptr().add(range.start);
+                libc::madvise(start.cast(), range.len(), libc::MADV_DONTNEED)
+            };
+            result == 0
+        }
+        #[cfg(not(target_os = "linux"))]
+        {
+            false
+        }
+    }
+
+    /// Bytes of the mapping.
+    pub(crate) fn len(&self) -> usize {
+        self.len
     }
 
     /// Makes a mapping of [`Self::zeroed`] larger; it may move.

@@ -103,7 +103,8 @@ impl MemoryData {
                 ty.minimum()
             )));
         }
-        let linear = LinearMemory::new(core.engine.config().mode, bytes)?;
+        let mode = core.engine.config().mode;
+        let linear = LinearMemory::new(mode, core.engine.pool(), bytes)?;
         let record = VmMemory {
             base: linear.base().as_ptr(),
             bound: bytes as u64,

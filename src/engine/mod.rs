@@ -28,6 +28,7 @@ pub(crate) mod memory;
 pub(crate) mod module;
 mod native;
 mod owned;
+mod pool;
 pub(crate) mod pre;
 mod registry;
 mod run;

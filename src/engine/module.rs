@@ -46,7 +46,16 @@ pub(crate) struct ModuleInner {
     custom_sections: Vec<(Box<str>, Box<[u8]>)>,
     /// Positions of exports, made when there are many and one is asked for.
     exports: OnceLock<HashMap<Arc<str>, usize>>,
-    _registration: Option<Registration>,
+    registration: Option<Registration>,
+}
+
+/// Nothing runs the code any more: what does keeps the module.
+impl Drop for ModuleInner {
+    fn drop(&mut self) {
+        self.registration = None;
+        let code = std::mem::take(&mut self.memory);
+        self.engine.workers().pages.keep(code);
+    }
 }
 
 /// A defined function that has a record in each instance.
@@ -125,7 +134,7 @@ impl Module {
                 custom_sections,
                 exports: OnceLock::new(),
                 info,
-                _registration: registration,
+                registration,
             }),
         })
     }

@@ -110,7 +110,7 @@ impl Machine {
 
     #[cold]
     fn set_up(&mut self, engine: &Engine) -> Result<()> {
-        let stack = ValueStack::new(engine.config().max_wasm_stack)?;
+        let stack = ValueStack::new(engine.config().max_wasm_stack, engine.pool())?;
         let thunks = engine.thunks();
         let mut state = Box::<CallEngine>::new_uninit();
         // SAFETY: zeros are a call engine: integers and null pointers.

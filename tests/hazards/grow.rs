@@ -252,3 +252,45 @@ fn growth_then_error() {
         assert_eq!(outside, Err(Trap::MemoryOutOfBounds));
     }
 }
+
+/// A memory may get the pages of one before it: it finds them empty, and ends where it should.
+#[test]
+fn memories_of_earlier_stores_leave_nothing() {
+    let module = |pages: u32| {
+        format!(
+            r#"(module (memory {pages})
+            (func (export "first") (result i32) (i32.load (i32.const 0)))
+            (func (export "last") (result i32) (i32.load offset={last} (i32.const 0)))
+            (func (export "beyond") (result i32) (i32.load offset={end} (i32.const 0)))
+            (func (export "grow") (result i32) (memory.grow (i32.const 3)))
+            (func (export "stain")
+              (memory.fill (i32.const 0) (i32.const 0x55)
+                (i32.mul (memory.size) (i32.const 65536)))))"#,
+            last = pages * 65536 - 4,
+            end = pages * 65536,
+        )
+    };
+    for mode in MODES {
+        let engine = mode.engine();
+        for pages in [3, 1, 5, 5, 2, 1, 40, 4] {
+            let module = Module::new(&engine, wat(&module(pages))).expect("a valid module");
+            let mut store = Store::new(&engine, ());
+            let instance = Linker::new(&engine)
+                .instantiate(&mut store, &module)
+                .expect("an instance");
+            let mut call = |name: &str| {
+                let func = instance.get_typed_func::<(), i32>(&store, name);
+                let result = func.expect("an export").call(&mut store, ());
+                result.map_err(|error| trap(&error))
+            };
+            assert_eq!(call("first"), Ok(0), "{pages} pages");
+            assert_eq!(call("last"), Ok(0), "{pages} pages");
+            assert_eq!(call("beyond"), Err(Trap::MemoryOutOfBounds));
+            assert_eq!(call("grow"), Ok(pages as i32));
+            assert_eq!(call("beyond"), Ok(0));
+            let stain = instance.get_typed_func::<(), ()>(&store, "stain");
+            let stained = stain.expect("an export").call(&mut store, ());
+            stained.expect("no trap");
+        }
+    }
+}
