@@ -3,7 +3,9 @@
 use crate::modules::{self, Module};
 use crate::peer::{Bench, Peer};
 use crate::table::{Table, number, optional};
-use crate::{Options, clock, peers};
+#[cfg(feature = "pronto")]
+use crate::threads;
+use crate::{Options, clock, liftoff, peers};
 use anyhow::{Context, Result, ensure};
 use std::process::Command;
 
@@ -24,6 +26,10 @@ struct Line<'a> {
     module: &'a Module,
     validate: f64,
     figures: Vec<Option<Figure>>,
+    /// Of V8's single-pass compiler.
+    liftoff: Option<f64>,
+    /// How many times as fast Pronto is on all of the machine's threads as on one.
+    speedup: Option<f64>,
 }
 
 pub fn measure(options: &Options) -> Result<Table> {
@@ -79,7 +85,20 @@ fn line<'a>(module: &'a Module, peers: &[Box<dyn Peer>], options: &Options) -> L
         module,
         validate: clock::median(validate),
         figures,
+        liftoff: liftoff::seconds(module, rounds),
+        speedup: speedup(module, rounds),
     }
+}
+
+#[cfg(feature = "pronto")]
+fn speedup(module: &Module, rounds: usize) -> Option<f64> {
+    let [one, all] = threads::seconds(&module.wasm, rounds).ok()?;
+    Some(one / all)
+}
+
+#[cfg(not(feature = "pronto"))]
+fn speedup(_module: &Module, _rounds: usize) -> Option<f64> {
+    None
 }
 
 /// The first compilation, which also tells whether the runtime takes the module at all.
@@ -169,6 +188,45 @@ fn details(peers: &[Box<dyn Peer>], lines: &[Line]) {
     time.print(false);
     size.print(false);
     memory.print(false);
+    beside(peers, lines).print(false);
+}
+
+/// What has no column in the other tables: each row compares with the first peer.
+fn beside(peers: &[Box<dyn Peer>], lines: &[Line]) -> Table {
+    let first = peers.first().map_or("", |peer| peer.name());
+    let mut table = Table::new(
+        "V8 Liftoff, threads, and memory in proportion",
+        [
+            "module".to_owned(),
+            "Liftoff ÷ validate".to_owned(),
+            format!("Liftoff ÷ {first}"),
+            "one thread ÷ all".to_owned(),
+            format!("{first}: peak ÷ (module + code)"),
+        ],
+    );
+    let mut columns = [const { Vec::new() }; 4];
+    for line in lines {
+        let figure = line.figures.first().and_then(Option::as_ref);
+        let values = [
+            line.liftoff.map(|liftoff| liftoff / line.validate),
+            line.liftoff
+                .zip(figure)
+                .map(|(liftoff, f)| liftoff / f.seconds),
+            line.speedup,
+            figure.and_then(|figure| {
+                let bytes = line.module.wasm.len() + figure.code_bytes?;
+                Some(figure.peak_kb? * 1024.0 / bytes as f64)
+            }),
+        ];
+        for (column, value) in columns.iter_mut().zip(values) {
+            column.extend(value);
+        }
+        let cells = values.map(optional);
+        table.row([line.module.name.clone()].into_iter().chain(cells));
+    }
+    let means = columns.map(|column| optional(clock::geomean(column)));
+    table.row(["geometric mean".to_owned()].into_iter().chain(means));
+    table
 }
 
 /// Geometric means. A runtime that sat out some modules says over how many its mean is.

@@ -6,6 +6,7 @@
 mod call;
 mod clock;
 mod compile;
+mod liftoff;
 mod linear;
 mod modules;
 mod peer;
@@ -13,6 +14,8 @@ mod peers;
 mod run;
 mod startup;
 mod table;
+#[cfg(feature = "pronto")]
+mod threads;
 
 use anyhow::{Result, bail};
 
