@@ -426,7 +426,7 @@ fn copies_in_parts_overlap_rightly() {
             .unwrap();
         for (dst, src) in [(1, 0), (0, 1), (300_000, 5), (5, 300_000), (7, 7)] {
             let len = 700_001;
-            let bytes: Vec<u8> = (0..1_100_000u32).map(|n| (n * 7 >> 3) as u8).collect();
+            let bytes: Vec<u8> = (0..1_100_000u32).map(|n| ((n * 7) >> 3) as u8).collect();
             memory.write(&mut store, 0, &bytes).unwrap();
             store.set_epoch_deadline(0);
             store.epoch_deadline_callback(|_| Ok(UpdateDeadline::Continue(0)));
