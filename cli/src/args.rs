@@ -2,7 +2,7 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use pronto::{Config, Engine, Result};
+use pronto::Config;
 use pronto_wasi::{DirPerms, FilePerms};
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -196,10 +196,6 @@ enum Feature {
 }
 
 impl EngineOptions {
-    pub(crate) fn engine(&self) -> Result<Engine> {
-        Engine::new(&self.config())
-    }
-
     pub(crate) fn config(&self) -> Config {
         let mut config = Config::new();
         if let Some(mode) = self.memory {

@@ -52,7 +52,10 @@ pub(crate) fn report_trap(file: &Path, module: &Module, wasm: &[u8], error: &Err
     if let Some(status) = error.exit_status() {
         return status;
     }
-    eprintln!("error: `{}`: {}", file.display(), chain(error));
+    // Whoever interrupted it has said why.
+    if error.trap() != Some(Trap::Interrupt) {
+        eprintln!("error: `{}`: {}", file.display(), chain(error));
+    }
     if let Some(backtrace) = error.backtrace() {
         let symbols = Symbols::new(module, wasm);
         eprintln!("{}", print_backtrace(file, backtrace, &symbols));

@@ -5,7 +5,7 @@ use crate::invoke;
 use crate::module::{contents, read_module, rejected};
 use crate::report::{Failure, report, report_trap};
 use crate::timeout::Deadline;
-use pronto::{Error, Func, Instance, Linker, Module, Result, Store, Val, format_err};
+use pronto::{Engine, Error, Func, Instance, Linker, Module, Result, Store, Val, format_err};
 use pronto_wasi::WasiCtxBuilder;
 use pronto_wasi::p1::{WasiP1Ctx, add_to_linker_sync};
 use std::ffi::OsString;
@@ -60,7 +60,9 @@ fn start(options: &Run, file: &Path, args: &[OsString]) -> Result<i32, Failure> 
     if options.verbose {
         timer.step(&format!("parse ({})", contents(&wasm)));
     }
-    let engine = options.engine.engine()?;
+    let mut config = options.engine.config();
+    config.epoch_interruption(options.timeout.is_some());
+    let engine = Engine::new(&config)?;
     let module = Module::from_binary(&engine, &wasm).map_err(|err| rejected(&wasm, err))?;
     let code = module.text().len();
     timer.step(&format!(
@@ -75,6 +77,9 @@ fn start(options: &Run, file: &Path, args: &[OsString]) -> Result<i32, Failure> 
         add_to_linker_sync(&mut linker, |ctx: &mut WasiP1Ctx| ctx)?;
     }
     let mut store = Store::new(&engine, context(options, file, &args)?);
+    if options.timeout.is_some() {
+        deadline.watch(store.interrupt_handle()?);
+    }
     let pre = linker.instantiate_pre(&module).map_err(unlinked)?;
     timer.step("link");
     let instance = match pre.instantiate(&mut store) {

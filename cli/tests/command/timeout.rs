@@ -4,8 +4,8 @@ use super::{Scratch, pronto};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// Runs `program` with an open standard input and 300 ms.
-fn times_out(program: &str) {
+/// Runs `program` with an open standard input and 300 ms. What it says.
+fn times_out(program: &str) -> String {
     let program = Scratch::new("endless.wat", program);
     let start = Instant::now();
     let mut child = Command::new(super::PRONTO)
@@ -28,11 +28,13 @@ fn times_out(program: &str) {
     );
     assert!(took >= Duration::from_millis(300), "{took:?}");
     assert!(took < Duration::from_secs(30), "{took:?}");
+    stderr
 }
 
 #[test]
 fn a_loop() {
-    times_out(r#"(module (func (export "_start") (loop $again (br $again))))"#);
+    let said = times_out(r#"(module (func $spin (export "_start") (loop $again (br $again))))"#);
+    assert!(said.contains("0: endless.wat!spin at offset 0x"), "{said}");
 }
 
 #[test]
