@@ -194,7 +194,8 @@ const CHECK_FRAME: usize = 720;
 macro_rules! save_all {
     () => {
         "
-        stp x19, x20, [sp, #-720]!
+        sub sp, sp, #720
+        stp x19, x20, [sp]
         stp x21, x22, [sp, #16]
         stp x23, x24, [sp, #32]
         stp x25, x26, [sp, #48]
@@ -260,7 +261,8 @@ macro_rules! restore_all_and_return {
         ldp q28, q29, [sp, #640]
         ldp q30, q31, [sp, #672]
         ldr x30, [sp, #712]
-        ldp x19, x20, [sp], #720
+        ldp x19, x20, [sp]
+        add sp, sp, #720
         ",
             load_roles!($mode),
             "ret",
