@@ -88,8 +88,7 @@ impl Amd64 {
             self.buf.push(0x70 | cc as u8);
             self.buf.push(distance);
         } else {
-            self.buf.push(0x0f);
-            self.buf.push(0x80 | cc as u8);
+            self.buf.push_u16(0x800f | (cc as u16) << 8);
             self.rel32(label);
         }
     }
@@ -142,7 +141,7 @@ impl Amd64 {
     }
 
     pub(super) fn branch_zero(&mut self, size: Size, src: Gpr, zero: bool, label: CodeLabel) {
-        emit!(self, w(size); test Rd(src), Rd(src));
+        self.test(size, src);
         self.jump_if(if zero { Cc::Equal } else { Cc::NotEqual }, label);
     }
 

@@ -137,19 +137,6 @@ impl Inst {
         self.flip(self.len - 2, bits)
     }
 
-    /// Changes bits of the opcode in front of `[base + disp]`, before that is shortened.
-    #[inline(always)]
-    pub(super) fn op_disp(self, bits: u8) -> Self {
-        self.flip(self.len - 6, bits)
-    }
-
-    /// Changes bits of the opcode in front of `[base + index + disp]` or `[rsp + disp]`, before
-    /// that is shortened.
-    #[inline(always)]
-    pub(super) fn op_sib(self, bits: u8) -> Self {
-        self.flip(self.len - 7, bits)
-    }
-
     /// Changes the digit in ModRM's middle that completes an opcode whose digit is 0, with `imm`
     /// bytes of immediate behind.
     #[inline(always)]
@@ -175,15 +162,6 @@ impl Inst {
         self
     }
 
-    /// A shift or rotation by one has a form without the immediate.
-    #[inline(always)]
-    pub(super) fn count(mut self) -> Self {
-        let one = self.byte(self.len - 1) == 1;
-        self = self.flip(self.len - 3, u8::from(one) << 4);
-        self.len -= u32::from(one);
-        self
-    }
-
     /// Shortens the displacement of `[base + disp]` at the end. The base is none that needs a
     /// SIB byte or a displacement (its low bits are not those of `rsp` or `rbp`).
     #[inline(always)]
@@ -202,12 +180,6 @@ impl Inst {
     #[inline(always)]
     pub(super) fn sib_disp(self) -> Self {
         self.shorten_disp(self.len - 6, 0, true)
-    }
-
-    /// As [`Self::sib_disp`], with an immediate of `imm` bytes behind.
-    #[inline(always)]
-    pub(super) fn sib_disp_imm(self, imm: u32) -> Self {
-        self.shorten_disp(self.len - 6 - imm, imm, true)
     }
 
     /// Shortens `[reg + disp]` at the end, with any register.
@@ -280,11 +252,6 @@ impl Inst {
     #[inline(always)]
     pub(super) fn push_i8(&mut self, value: i8) {
         self.append(u64::from(value as u8), 1);
-    }
-
-    #[inline(always)]
-    pub(super) fn push_i16(&mut self, value: i16) {
-        self.append(u64::from(value as u16), 2);
     }
 
     #[inline(always)]

@@ -1,6 +1,7 @@
 //! Integer moves and arithmetic.
 
 use super::Amd64;
+use super::encode::Opcode;
 use super::regs::{Cc, Features, R10, R11, RAX, RCX, RDX};
 use crate::asm::abi::TrapCode;
 use crate::asm::isa::{DivChecks, ImmUse, Rhs};
@@ -21,11 +22,21 @@ enum Alu {
 }
 
 impl Alu {
-    /// What its opcode has more than that of `add`.
-    fn opcode(self) -> u8 {
-        (self as u8) << 3
+    /// `op rm, reg`
+    fn opcode(self) -> Opcode {
+        Opcode::one(0x01 | (self as u8) << 3)
+    }
+
+    /// `op reg, rm`
+    fn opcode_rm(self) -> Opcode {
+        Opcode::one(0x03 | (self as u8) << 3)
     }
 }
+
+pub(super) const LEA: Opcode = Opcode::one(0x8d);
+const MOV: Opcode = Opcode::one(0x89);
+const TEST: Opcode = Opcode::one(0x85);
+const IMUL: Opcode = Opcode::two(0xaf);
 
 /// The digit that tells shifts and rotations apart.
 fn shift_digit(op: Shift) -> u8 {
@@ -43,7 +54,7 @@ impl Amd64 {
     #[inline]
     pub(super) fn mov(&mut self, size: Size, dst: Gpr, src: Gpr) {
         if dst != src {
-            emit!(self, w(size); mov Rd(dst), Rd(src));
+            self.op_reg(MOV.size(size), src.0, dst.0);
         }
     }
 
@@ -80,6 +91,7 @@ impl Amd64 {
     }
 
     /// `dst = lhs op rhs`
+    #[inline]
     pub(super) fn int_bin(&mut self, op: IntBin, size: Size, dst: Gpr, lhs: Gpr, rhs: Rhs) {
         let op = match op {
             IntBin::Add => Alu::Add,
@@ -132,7 +144,7 @@ impl Amd64 {
         };
         match sum {
             _ if dst != lhs => {
-                emit!(self, w(size), reg_disp(); lea Rd(dst), [Rq(lhs) + sum]);
+                self.op_based(LEA.size(size), dst.0, lhs, sum);
             }
             1 => emit!(self, w(size); inc Rd(dst)),
             -1 => emit!(self, w(size); dec Rd(dst)),
@@ -143,26 +155,31 @@ impl Amd64 {
     /// `dst = dst op rhs`
     #[inline]
     fn alu_reg(&mut self, op: Alu, size: Size, dst: Gpr, rhs: Gpr) {
-        emit!(self, w(size), op_reg(op.opcode()); add Rd(dst), Rd(rhs));
+        self.op_reg(op.opcode().size(size), rhs.0, dst.0);
     }
 
     /// `dst = dst op imm`
     #[inline]
     fn alu_imm(&mut self, op: Alu, size: Size, dst: Gpr, imm: i32) {
-        emit!(self, w(size), digit(op as u8, 4), imm8(); add Rd(dst), DWORD imm);
+        let (opcode, len) = if imm as i8 as i32 == imm {
+            (0x83, 1)
+        } else {
+            (0x81, 4)
+        };
+        self.op_imm(Opcode::one(opcode).size(size), op as u8, dst, imm, len);
     }
 
     /// `dst = dst op cell`
     #[inline]
     fn alu_slot(&mut self, op: Alu, size: Size, dst: Gpr, disp: i32) {
-        emit!(self, w(size), op_sib(op.opcode()), sib_disp(); add Rd(dst), [rsp + disp]);
+        self.op_slot(op.opcode_rm().size(size), dst.0, disp);
     }
 
     /// `dst = a + b`. Keeps the flags.
     fn lea_sum(&mut self, size: Size, dst: Gpr, a: Gpr, b: Gpr) {
         // A base with the low bits of rbp would need a displacement.
         let (base, index) = if a.0 & 7 == 5 { (b, a) } else { (a, b) };
-        emit!(self, w(size), no_disp(); lea Rd(dst), [Rq(base) + Rq(index)]);
+        self.op_sum(LEA.size(size), dst.0, base, index);
     }
 
     /// `dst = lhs * rhs`
@@ -178,11 +195,11 @@ impl Amd64 {
             Rhs::Reg(rhs) => {
                 let (lhs, rhs) = if dst == rhs { (rhs, lhs) } else { (lhs, rhs) };
                 self.mov(size, dst, lhs);
-                emit!(self, w(size); imul Rd(dst), Rd(rhs));
+                self.op_reg(IMUL.size(size), dst.0, rhs.0);
             }
             Rhs::Slot(disp) => {
                 self.mov(size, dst, lhs);
-                emit!(self, w(size), sib_disp(); imul Rd(dst), DWORD [rsp + disp]);
+                self.op_slot(IMUL.size(size), dst.0, disp);
             }
         }
     }
@@ -263,7 +280,9 @@ impl Amd64 {
         if op == Shift::Shl && count == 1 {
             return self.alu_reg(Alu::Add, size, dst, dst);
         }
-        emit!(self, w(size), digit(shift_digit(op), 1), count(); rol Rd(dst), BYTE count);
+        let (opcode, len) = if count == 1 { (0xd1, 0) } else { (0xc1, 1) };
+        let opcode = Opcode::one(opcode).size(size);
+        self.op_imm(opcode, shift_digit(op), dst, count.into(), len);
     }
 
     /// `dst = rax op rhs`; clobbers `rax` and `rdx`.
@@ -411,11 +430,18 @@ impl Amd64 {
         self.shift_imm(Shift::ShrU, size, dst, dst, shift);
     }
 
+    /// Compares with zero.
+    #[inline]
+    pub(super) fn test(&mut self, size: Size, reg: Gpr) {
+        self.op_reg(TEST.size(size), reg.0, reg.0);
+    }
+
     /// Sets the flags for `cmp`.
+    #[inline]
     pub(super) fn int_cmp(&mut self, _cmp: IntCmp, size: Size, lhs: Gpr, rhs: Rhs) {
         match rhs {
             // The same flags as those of a comparison with zero.
-            Rhs::Imm(0) => emit!(self, w(size); test Rd(lhs), Rd(lhs)),
+            Rhs::Imm(0) => self.test(size, lhs),
             Rhs::Imm(imm) => self.alu_imm(Alu::Cmp, size, lhs, imm as i32),
             Rhs::Reg(rhs) => self.alu_reg(Alu::Cmp, size, lhs, rhs),
             Rhs::Slot(disp) => self.alu_slot(Alu::Cmp, size, lhs, disp),

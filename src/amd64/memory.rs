@@ -1,6 +1,8 @@
 //! Frame cells, linear memory, and what lies in instances.
 
 use super::Amd64;
+use super::encode::Opcode;
+use super::int::LEA;
 use super::regs::{Cc, R11};
 use crate::asm::abi::{INSTANCE, MEMORY_BASE, MEMORY_BOUND, MEMORY0, MemoryMode, TrapCode};
 use crate::asm::isa::{Addr, Cell, InstanceItem, StoreSrc};
@@ -8,48 +10,67 @@ use crate::asm::regs::{Gpr, Reg};
 use crate::ir::op::{Load, Store};
 use crate::ir::types::{PAGE_SIZE, Size, Width};
 
-/// Instructions that differ in some bits of the opcode and in the size.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Form {
-    /// `mov`, `movsxd`
-    Mov,
-    /// Loads: `movzx`, `movsx`. Stores: 16 bits.
-    Narrow,
-    Float,
-}
+const MOV_LOAD: Opcode = Opcode::one(0x8b);
+const MOV_STORE: Opcode = Opcode::one(0x89);
+const MOV_STORE_IMM: Opcode = Opcode::one(0xc7);
+const MOVZX8: Opcode = Opcode::two(0xb6);
+const MOVZX16: Opcode = Opcode::two(0xb7);
+const MOVSX8: Opcode = Opcode::two(0xbe);
+const MOVSX16: Opcode = Opcode::two(0xbf);
+const MOVSXD: Opcode = Opcode::one(0x63).wide();
+const MOVUPS_LOAD: Opcode = Opcode::two(0x10);
+const MOVUPS_STORE: Opcode = Opcode::two(0x11);
+/// Prefixes that make `movups` one of `movss` and `movsd`.
+const SINGLE: u8 = 0xf3;
+const DOUBLE: u8 = 0xf2;
+/// Operands of 16 bits.
+const HALF: u8 = 0x66;
 
-// Bits of opcodes, against the one that is written out.
-const MOVSXD: u8 = 0x8b ^ 0x63;
-const BYTE: u8 = 0x89 ^ 0x88;
-const WORD: u8 = 0xb6 ^ 0xb7;
-const SIGNED: u8 = 0xb6 ^ 0xbe;
-
-fn load_form(op: Load) -> (Form, u8, Size) {
+fn load_opcode(op: Load) -> Opcode {
     match op {
-        Load::I32 | Load::I64U32 => (Form::Mov, 0, Size::S32),
-        Load::I64 => (Form::Mov, 0, Size::S64),
-        Load::I64S32 => (Form::Mov, MOVSXD, Size::S64),
-        Load::I32U8 | Load::I64U8 => (Form::Narrow, 0, Size::S32),
-        Load::I32S8 => (Form::Narrow, SIGNED, Size::S32),
-        Load::I64S8 => (Form::Narrow, SIGNED, Size::S64),
-        Load::I32U16 | Load::I64U16 => (Form::Narrow, WORD, Size::S32),
-        Load::I32S16 => (Form::Narrow, WORD | SIGNED, Size::S32),
-        Load::I64S16 => (Form::Narrow, WORD | SIGNED, Size::S64),
-        Load::F32 => (Form::Float, 0, Size::S32),
-        Load::F64 => (Form::Float, 0, Size::S64),
+        Load::I32 | Load::I64U32 => MOV_LOAD,
+        Load::I64 => MOV_LOAD.wide(),
+        Load::I64S32 => MOVSXD,
+        Load::I32U8 | Load::I64U8 => MOVZX8,
+        Load::I32S8 => MOVSX8,
+        Load::I64S8 => MOVSX8.wide(),
+        Load::I32U16 | Load::I64U16 => MOVZX16,
+        Load::I32S16 => MOVSX16,
+        Load::I64S16 => MOVSX16.wide(),
+        Load::F32 => MOVUPS_LOAD.prefix(SINGLE),
+        Load::F64 => MOVUPS_LOAD.prefix(DOUBLE),
     }
 }
 
-fn store_form(op: Store) -> (Form, u8, Size) {
+fn store_opcode(op: Store) -> Opcode {
     match op {
-        Store::I32 | Store::Int32 => (Form::Mov, 0, Size::S32),
-        Store::I64 => (Form::Mov, 0, Size::S64),
-        Store::Int8 => (Form::Mov, BYTE, Size::S32),
-        Store::Int16 => (Form::Narrow, 0, Size::S32),
-        Store::F32 => (Form::Float, 0, Size::S32),
-        Store::F64 => (Form::Float, 0, Size::S64),
+        Store::I32 | Store::Int32 => MOV_STORE,
+        Store::I64 => MOV_STORE.wide(),
+        Store::Int8 => Opcode::one(0x88),
+        Store::Int16 => MOV_STORE.prefix(HALF),
+        Store::F32 => MOVUPS_STORE.prefix(SINGLE),
+        Store::F64 => MOVUPS_STORE.prefix(DOUBLE),
     }
 }
+
+/// `mov` or `movss` and its like, between a register and memory.
+fn move_opcode(width: Width, float: bool, load: bool) -> Opcode {
+    let (int, vector) = if load {
+        (MOV_LOAD, MOVUPS_LOAD)
+    } else {
+        (MOV_STORE, MOVUPS_STORE)
+    };
+    match (width, float) {
+        (Width::W32, false) => int,
+        (Width::W64, false) => int.wide(),
+        (Width::W32, true) => vector.prefix(SINGLE),
+        (Width::W64, true) => vector.prefix(DOUBLE),
+        (Width::W128, _) => vector,
+    }
+}
+
+/// Where an opcode has a digit instead of a register.
+const DIGIT_0: Reg = Reg::int(Gpr(0));
 
 /// The size of an operand that is no vector.
 fn scalar(width: Width) -> Option<Size> {
@@ -64,61 +85,11 @@ impl Amd64 {
     // Cells. All keep the flags and `r10`.
 
     pub(super) fn load_cell(&mut self, width: Width, dst: Reg, src: Cell) {
-        macro_rules! load {
-            ($fix:ident($arg:expr), $ins:ident $reg:ident($dst:ident)) => {
-                match src {
-                    Cell::Slot(disp) => {
-                        emit!(self, $fix($arg), sib_disp(); $ins $reg($dst), [rsp + disp]);
-                    }
-                    Cell::Engine(disp) => {
-                        emit!(self, $fix($arg), disp(); $ins $reg($dst), [r14 + disp]);
-                    }
-                }
-            };
-        }
-        match scalar(width) {
-            Some(size) if dst.is_float() => {
-                let dst = dst.fpr();
-                load!(fp(size), movss Rx(dst));
-            }
-            Some(size) => {
-                let dst = dst.gpr();
-                load!(w(size), mov Rd(dst));
-            }
-            None => {
-                let dst = dst.fpr();
-                load!(fp(Size::S32), movups Rx(dst));
-            }
-        }
+        self.op_cell(move_opcode(width, dst.is_float(), true), dst, src);
     }
 
     pub(super) fn store_cell(&mut self, width: Width, dst: Cell, src: Reg) {
-        macro_rules! store {
-            ($fix:ident($arg:expr), $ins:ident $reg:ident($src:ident)) => {
-                match dst {
-                    Cell::Slot(disp) => {
-                        emit!(self, $fix($arg), sib_disp(); $ins [rsp + disp], $reg($src));
-                    }
-                    Cell::Engine(disp) => {
-                        emit!(self, $fix($arg), disp(); $ins [r14 + disp], $reg($src));
-                    }
-                }
-            };
-        }
-        match scalar(width) {
-            Some(size) if src.is_float() => {
-                let src = src.fpr();
-                store!(fp(size), movss Rx(src));
-            }
-            Some(size) => {
-                let src = src.gpr();
-                store!(w(size), mov Rd(src));
-            }
-            None => {
-                let src = src.fpr();
-                store!(fp(Size::S32), movups Rx(src));
-            }
-        }
+        self.op_cell(move_opcode(width, src.is_float(), false), src, dst);
     }
 
     pub(super) fn store_cell_const(&mut self, size: Size, dst: Cell, value: u64) {
@@ -127,20 +98,8 @@ impl Amd64 {
             self.int_const(size, R11, value);
             return self.store_cell(Width::W64, dst, R11.into());
         }
-        match (size, dst) {
-            (Size::S32, Cell::Slot(disp)) => {
-                emit!(self, sib_disp_imm(4); mov DWORD [rsp + disp], DWORD imm);
-            }
-            (Size::S64, Cell::Slot(disp)) => {
-                emit!(self, sib_disp_imm(4); mov QWORD [rsp + disp], DWORD imm);
-            }
-            (Size::S32, Cell::Engine(disp)) => {
-                emit!(self, disp_imm(4); mov DWORD [r14 + disp], DWORD imm);
-            }
-            (Size::S64, Cell::Engine(disp)) => {
-                emit!(self, disp_imm(4); mov QWORD [r14 + disp], DWORD imm);
-            }
-        }
+        self.op_cell(MOV_STORE_IMM.size(size), DIGIT_0, dst);
+        self.buf.push_i32(imm);
     }
 
     pub(super) fn copy_cell(&mut self, width: Width, dst: Cell, src: Cell) {
@@ -159,7 +118,7 @@ impl Amd64 {
         let near = i32::try_from(end).ok();
         match (index, near) {
             (Some(index), Some(end)) => {
-                emit!(self, reg_disp(); lea r11, [Rq(index) + end]);
+                self.op_based(LEA.wide(), R11.0, index, end);
             }
             (Some(index), None) => {
                 self.int_const(Size::S64, R11, end);
@@ -191,108 +150,39 @@ impl Amd64 {
     }
 
     /// `dst = memory[addr]`
+    #[inline]
     pub(super) fn load(&mut self, op: Load, dst: Reg, addr: Addr) {
         let start = self.buf.offset();
-        debug_assert!(i32::try_from(addr.offset).is_ok());
-        let disp = addr.offset as i32;
-        macro_rules! load {
-            ($fix:ident($arg:expr), $bits:expr, $ins:ident $reg:ident($dst:ident), $bytes:ident) => {
-                match addr.index {
-                    Some(index) => {
-                        emit!(self, $fix($arg), op_sib($bits), sib_disp();
-                            $ins $reg($dst), $bytes [r15 + Rq(index) + disp]);
-                    }
-                    None => {
-                        emit!(self, $fix($arg), op_disp($bits), disp();
-                            $ins $reg($dst), $bytes [r15 + disp]);
-                    }
-                }
-            };
-        }
-        let (form, bits, size) = load_form(op);
-        match form {
-            Form::Mov => {
-                let dst = dst.gpr();
-                load!(w(size), bits, mov Rd(dst), DWORD);
-            }
-            Form::Narrow => {
-                let dst = dst.gpr();
-                load!(w(size), bits, movzx Rd(dst), BYTE);
-            }
-            Form::Float => {
-                let dst = dst.fpr();
-                load!(fp(size), bits, movss Rx(dst), DWORD);
-            }
-        }
+        self.op_memory(load_opcode(op), dst, addr);
         self.accessed(start);
     }
 
     /// `memory[addr] = src`
+    #[inline]
     pub(super) fn store(&mut self, op: Store, src: StoreSrc, addr: Addr) {
-        debug_assert!(i32::try_from(addr.offset).is_ok());
-        match src {
-            StoreSrc::Reg(src) => self.store_reg(op, src, addr),
-            StoreSrc::Imm(imm) => self.store_imm(op, imm as i32, addr),
-        }
-    }
-
-    fn store_reg(&mut self, op: Store, src: Reg, addr: Addr) {
         let start = self.buf.offset();
-        let disp = addr.offset as i32;
-        macro_rules! store {
-            ($fix:ident($arg:expr), $bits:expr, $ins:ident $bytes:ident, $reg:ident($src:ident)) => {
-                match addr.index {
-                    Some(index) => {
-                        emit!(self, $fix($arg), op_sib($bits), sib_disp();
-                            $ins $bytes [r15 + Rq(index) + disp], $reg($src));
-                    }
-                    None => {
-                        emit!(self, $fix($arg), op_disp($bits), disp();
-                            $ins $bytes [r15 + disp], $reg($src));
-                    }
-                }
-            };
-        }
-        let (form, bits, size) = store_form(op);
-        match form {
-            Form::Mov => {
-                let src = src.gpr();
-                store!(w(size), bits, mov DWORD, Rd(src));
-            }
-            Form::Narrow => {
-                let src = src.gpr();
-                store!(w(size), bits, mov WORD, Rw(src));
-            }
-            Form::Float => {
-                let src = src.fpr();
-                store!(fp(size), bits, movss DWORD, Rx(src));
-            }
+        match src {
+            StoreSrc::Reg(src) => self.op_memory(store_opcode(op), src, addr),
+            StoreSrc::Imm(imm) => self.store_imm(op, imm as i32, addr),
         }
         self.accessed(start);
     }
 
     fn store_imm(&mut self, op: Store, imm: i32, addr: Addr) {
-        let start = self.buf.offset();
-        let disp = addr.offset as i32;
-        macro_rules! store {
-            ($bytes:ident, $imm_bytes:literal, $imm:expr) => {{
-                let imm = $imm;
-                match addr.index {
-                    Some(index) => {
-                        emit!(self, sib_disp_imm($imm_bytes);
-                            mov $bytes [r15 + Rq(index) + disp], imm);
-                    }
-                    None => emit!(self, disp_imm($imm_bytes); mov $bytes [r15 + disp], imm),
-                }
-            }};
-        }
+        let mov = match op {
+            Store::I32 | Store::F32 | Store::Int32 => MOV_STORE_IMM,
+            Store::I64 | Store::F64 => MOV_STORE_IMM.wide(),
+            Store::Int16 => MOV_STORE_IMM.prefix(HALF),
+            Store::Int8 => Opcode::one(0xc6),
+        };
+        self.op_memory(mov, DIGIT_0, addr);
         match op {
-            Store::I32 | Store::F32 | Store::Int32 => store!(DWORD, 4, imm),
-            Store::I64 | Store::F64 => store!(QWORD, 4, imm),
-            Store::Int8 => store!(BYTE, 1, imm as i8),
-            Store::Int16 => store!(WORD, 2, imm as i16),
+            Store::Int8 => self.buf.push(imm as u8),
+            Store::Int16 => self.buf.push_u16(imm as u16),
+            Store::I32 | Store::F32 | Store::Int32 | Store::I64 | Store::F64 => {
+                self.buf.push_i32(imm);
+            }
         }
-        self.accessed(start);
     }
 
     /// `dst =` pages of a memory

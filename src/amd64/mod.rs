@@ -22,6 +22,7 @@ macro_rules! emit {
 mod call;
 mod control;
 mod convert;
+mod encode;
 #[cfg(all(target_arch = "x86_64", unix))]
 pub(crate) mod entry;
 #[cfg(all(target_arch = "x86_64", unix))]

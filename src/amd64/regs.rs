@@ -21,6 +21,11 @@ pub(super) const R11: Gpr = Gpr(11);
 pub(super) const R12: Gpr = Gpr(12);
 pub(super) const R13: Gpr = Gpr(13);
 
+/// The call engine.
+pub(super) const R14: Gpr = Gpr(14);
+/// The memory base.
+pub(super) const R15: Gpr = Gpr(15);
+
 pub(super) const XMM14: Fpr = Fpr(14);
 pub(super) const XMM15: Fpr = Fpr(15);
 

@@ -430,6 +430,12 @@ impl Places {
         }
     }
 
+    /// Whether values of these types, the first of a list, all travel in integer registers.
+    #[inline]
+    pub(crate) fn all_in_ints(&self, types: &[ValType]) -> bool {
+        types.len() <= self.max_ints && !types.iter().any(|ty| ty.is_float())
+    }
+
     #[inline]
     pub(crate) const fn next(&mut self, ty: ValType) -> Place {
         if ty.is_float() && self.floats < self.max_floats {

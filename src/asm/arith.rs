@@ -3,6 +3,7 @@
 use super::compile::Pass;
 use super::isa::{Cond, DivChecks, ImmUse, Isa, Rhs, TruncOp};
 use super::merge::Test;
+use super::place::extended;
 use super::regs::{Gpr, Reg, RegSet};
 use super::stack::{Loc, Operand, class};
 use crate::ir::op::{Div, FloatBin, FloatCmp, FloatUn, IntBin, IntCmp, IntUn, Shift, Src};
@@ -22,16 +23,20 @@ fn float(size: Size) -> ValType {
     }
 }
 
-fn rhs_reg(rhs: Rhs) -> Option<Reg> {
+fn rhs_reg(rhs: Rhs) -> RegSet {
     match rhs {
-        Rhs::Reg(reg) => Some(reg.into()),
-        Rhs::Imm(_) | Rhs::Slot(_) => None,
+        Rhs::Reg(reg) => RegSet::one(reg.into()),
+        Rhs::Imm(_) | Rhs::Slot(_) => RegSet::EMPTY,
     }
 }
 
 impl<I: Isa> Pass<'_, I> {
     #[inline(never)]
     pub(super) fn int_bin(&mut self, op: IntBin, size: Size, src: Src) {
+        if let Src::Const(value) = src {
+            let lhs = self.pop();
+            return self.int_bin_const(op, size, lhs, value);
+        }
         let (mut rhs, mut lhs) = (self.pop_src(src, int(size)), self.pop());
         if op.commutes() && lhs.is_late() && !rhs.is_late() {
             (lhs, rhs) = (rhs, lhs);
@@ -42,18 +47,46 @@ impl<I: Isa> Pass<'_, I> {
         {
             return self.shift_by(Shift::Shl, size, lhs, u64::from(bits.trailing_zeros()));
         }
+        self.int_bin_any(op, size, lhs, rhs);
+    }
+
+    /// `lhs op value`, where the usual constant is an immediate.
+    #[inline(always)]
+    fn int_bin_const(&mut self, op: IntBin, size: Size, lhs: Operand, value: i32) {
+        let ty = int(size);
+        let bits = extended(value, ty);
+        if op == IntBin::Mul && bits.is_power_of_two() {
+            return self.shift_by(Shift::Shl, size, lhs, u64::from(bits.trailing_zeros()));
+        }
+        let imm = i64::from(value);
+        if !I::imm_fits(ImmUse::Bin(op), size, imm) {
+            return self.int_bin_any(op, size, lhs, Operand::new(ty, Loc::Const(bits)));
+        }
+        let lhs = self.read_lhs(lhs);
+        let dst = self.dst(ty, RegSet::one(lhs));
+        self.isa
+            .int_bin(op, size, dst.gpr(), lhs.gpr(), Rhs::Imm(imm));
+        self.finish(ty, dst);
+    }
+
+    fn int_bin_any(&mut self, op: IntBin, size: Size, lhs: Operand, rhs: Operand) {
         let rhs = self.rhs(rhs, ImmUse::Bin(op), size);
         let lhs = self.read_lhs(lhs);
-        let dst = self.dst(
-            int(size),
-            [Some(lhs), rhs_reg(rhs).filter(|_| op.commutes())],
-        );
+        let mut dying = RegSet::one(lhs);
+        if op.commutes() {
+            dying = dying.union(rhs_reg(rhs));
+        }
+        let dst = self.dst(int(size), dying);
         self.isa.int_bin(op, size, dst.gpr(), lhs.gpr(), rhs);
         self.finish(int(size), dst);
     }
 
     #[inline(never)]
     pub(super) fn shift(&mut self, op: Shift, size: Size, src: Src) {
+        if let Src::Const(count) = src {
+            let lhs = self.pop();
+            return self.shift_by(op, size, lhs, count as u64);
+        }
         let (count, lhs) = (self.pop_src(src, int(size)), self.pop());
         if let Some(bits) = count.constant() {
             return self.shift_by(op, size, lhs, bits);
@@ -66,7 +99,7 @@ impl<I: Isa> Pass<'_, I> {
             Some(fixed) => self.fix_count(fixed.into(), count, lhs),
         };
         let (lhs, count) = lhs;
-        let dst = self.dst(int(size), [Some(lhs), None]);
+        let dst = self.dst(int(size), RegSet::one(lhs));
         self.isa
             .shift(op, size, dst.gpr(), lhs.gpr(), Rhs::Reg(count.gpr()));
         self.finish(int(size), dst);
@@ -93,7 +126,7 @@ impl<I: Isa> Pass<'_, I> {
             Size::S64 => count & 63,
         };
         let lhs = self.read_lhs(lhs);
-        let dst = self.dst(int(size), [Some(lhs), None]);
+        let dst = self.dst(int(size), RegSet::one(lhs));
         self.isa
             .shift(op, size, dst.gpr(), lhs.gpr(), Rhs::Imm(count as i64));
         self.finish(int(size), dst);
@@ -118,7 +151,7 @@ impl<I: Isa> Pass<'_, I> {
         };
         let Some(fixed) = I::FIXED_DIV else {
             let (rhs, lhs) = (self.read_gpr(rhs), self.read_gpr(lhs));
-            let dst = self.dst(int(size), [Some(lhs.into()), Some(rhs.into())]);
+            let dst = self.dst(int(size), RegSet::of(&[lhs.into(), rhs.into()]));
             self.isa.div(op, size, checks, dst.gpr(), lhs, rhs);
             self.finish(int(size), dst);
             return;
@@ -159,7 +192,7 @@ impl<I: Isa> Pass<'_, I> {
         let mask = lhs.at(Loc::Const(divisor - 1));
         let rhs = self.rhs(mask, ImmUse::Bin(IntBin::And), size);
         let lhs = self.read_lhs(lhs);
-        let dst = self.dst(int(size), [Some(lhs), rhs_reg(rhs)]);
+        let dst = self.dst(int(size), RegSet::one(lhs).union(rhs_reg(rhs)));
         self.isa
             .int_bin(IntBin::And, size, dst.gpr(), lhs.gpr(), rhs);
         self.finish(int(size), dst);
@@ -169,20 +202,27 @@ impl<I: Isa> Pass<'_, I> {
     pub(super) fn int_un(&mut self, op: IntUn, size: Size) {
         let src = self.pop();
         let src = self.read(src);
-        let dst = self.dst(int(size), [Some(src), None]);
+        let dst = self.dst(int(size), RegSet::one(src));
         self.isa.int_un(op, size, dst.gpr(), src.gpr());
         self.finish(int(size), dst);
     }
 
     #[inline(never)]
     pub(super) fn int_cmp(&mut self, mut cmp: IntCmp, size: Size, src: Src) {
-        let (mut rhs, mut lhs) = (self.pop_src(src, int(size)), self.pop());
-        if lhs.is_late() && !rhs.is_late() {
-            (lhs, rhs) = (rhs, lhs);
-            cmp = cmp.swapped();
-        }
-        let lhs = self.read(lhs);
-        let rhs = self.rhs(rhs, ImmUse::Cmp, size);
+        let (lhs, rhs) = match src {
+            Src::Const(value) if I::imm_fits(ImmUse::Cmp, size, value.into()) => {
+                let lhs = self.pop();
+                (self.read(lhs), Rhs::Imm(value.into()))
+            }
+            Src::Const(_) | Src::Stack | Src::Local(_) => {
+                let (mut rhs, mut lhs) = (self.pop_src(src, int(size)), self.pop());
+                if lhs.is_late() && !rhs.is_late() {
+                    (lhs, rhs) = (rhs, lhs);
+                    cmp = cmp.swapped();
+                }
+                (self.read(lhs), self.rhs(rhs, ImmUse::Cmp, size))
+            }
+        };
         self.isa.int_cmp(cmp, size, lhs.gpr(), rhs);
         self.test(Test::Cond(Cond::Int(cmp)));
     }
@@ -203,7 +243,7 @@ impl<I: Isa> Pass<'_, I> {
         let (rhs, lhs) = (self.pop_src(src, float(size)), self.pop());
         let rhs = self.float_rhs(rhs);
         let lhs = self.read_lhs(lhs);
-        let dst = self.dst(float(size), [Some(lhs), None]);
+        let dst = self.dst(float(size), RegSet::one(lhs));
         self.isa.float_bin(op, size, dst.fpr(), lhs.fpr(), rhs);
         self.finish(float(size), dst);
     }
@@ -212,7 +252,7 @@ impl<I: Isa> Pass<'_, I> {
     pub(super) fn float_un(&mut self, op: FloatUn, size: Size) {
         let src = self.pop();
         let src = self.read(src);
-        let dst = self.dst(float(size), [Some(src), None]);
+        let dst = self.dst(float(size), RegSet::one(src));
         self.isa.float_un(op, size, dst.fpr(), src.fpr());
         self.finish(float(size), dst);
     }
@@ -239,7 +279,7 @@ impl<I: Isa> Pass<'_, I> {
             return self.push(to, Loc::Const(bits));
         }
         let src = self.read(src);
-        let dst = self.dst(to, [Some(src), None]);
+        let dst = self.dst(to, RegSet::one(src));
         self.isa.extend(signed, dst.gpr(), src.gpr());
         self.finish(to, dst);
     }
@@ -248,7 +288,7 @@ impl<I: Isa> Pass<'_, I> {
     pub(super) fn trunc(&mut self, from: Size, to: Size, signed: bool, sat: bool) {
         let src = self.pop();
         let src = self.read_fpr(src);
-        let dst = self.dst(int(to), [None, None]);
+        let dst = self.dst(int(to), RegSet::EMPTY);
         self.isa.trunc(
             TruncOp {
                 from,
@@ -266,7 +306,7 @@ impl<I: Isa> Pass<'_, I> {
     pub(super) fn convert(&mut self, from: Size, to: Size, signed: bool) {
         let src = self.pop();
         let src = self.read_gpr(src);
-        let dst = self.dst(float(to), [None, None]);
+        let dst = self.dst(float(to), RegSet::EMPTY);
         self.isa.convert(from, to, signed, dst.fpr(), src);
         self.finish(float(to), dst);
     }
@@ -275,7 +315,7 @@ impl<I: Isa> Pass<'_, I> {
     pub(super) fn demote(&mut self) {
         let src = self.pop();
         let src = self.read(src);
-        let dst = self.dst(ValType::F32, [Some(src), None]);
+        let dst = self.dst(ValType::F32, RegSet::one(src));
         self.isa.demote(dst.fpr(), src.fpr());
         self.finish(ValType::F32, dst);
     }
@@ -284,7 +324,7 @@ impl<I: Isa> Pass<'_, I> {
     pub(super) fn promote(&mut self) {
         let src = self.pop();
         let src = self.read(src);
-        let dst = self.dst(ValType::F64, [Some(src), None]);
+        let dst = self.dst(ValType::F64, RegSet::one(src));
         self.isa.promote(dst.fpr(), src.fpr());
         self.finish(ValType::F64, dst);
     }
@@ -293,7 +333,7 @@ impl<I: Isa> Pass<'_, I> {
     pub(super) fn float_to_bits(&mut self, size: Size) {
         let src = self.pop();
         let src = self.read_fpr(src);
-        let dst = self.dst(int(size), [None, None]);
+        let dst = self.dst(int(size), RegSet::EMPTY);
         self.isa.float_to_bits(size, dst.gpr(), src);
         self.finish(int(size), dst);
     }
@@ -302,7 +342,7 @@ impl<I: Isa> Pass<'_, I> {
     pub(super) fn bits_to_float(&mut self, size: Size) {
         let src = self.pop();
         let src = self.read_gpr(src);
-        let dst = self.dst(float(size), [None, None]);
+        let dst = self.dst(float(size), RegSet::EMPTY);
         self.isa.bits_to_float(size, dst.fpr(), src);
         self.finish(float(size), dst);
     }
@@ -325,7 +365,7 @@ impl<I: Isa> Pass<'_, I> {
         let (b, a) = (self.pop(), self.pop());
         let ty = a.ty();
         let (b, a) = (self.read(b), self.read(a));
-        let dst = self.dst(ty, [Some(a), Some(b)]);
+        let dst = self.dst(ty, RegSet::of(&[a, b]));
         if class(ty) == RegSet::FLOATS {
             self.isa
                 .float_select(cond, ty.width(), dst.fpr(), a.fpr(), b.fpr());

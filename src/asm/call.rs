@@ -1,11 +1,11 @@
 //! Calls, builtins, returns: moving operands to where the ABI wants them.
 
-use super::abi::{Place, Places};
+use super::abi::{INT_ARGS, Place, Places};
 use super::compile::Pass;
 use super::frame::more;
 use super::isa::{Cell, Isa};
 use super::regs::{Reg, RegSet};
-use super::stack::{Loc, Operand, Owner};
+use super::stack::{Loc, NONE, Operand, Owner};
 use crate::ir::op::Builtin;
 use crate::ir::types::{FuncIdx, FuncType, TableIdx, TypeIdx, ValType};
 
@@ -42,9 +42,8 @@ impl<I: Isa> Pass<'_, I> {
     pub(super) fn builtin(&mut self, builtin: Builtin) {
         let count = builtin.operands();
         self.spill_below(count);
-        self.st.places.clear();
-        self.st.places.extend((0..count).map(Place::Int));
-        self.place_operands();
+        let ints = [ValType::I64; INT_ARGS];
+        self.place_operands(&ints[..count], Places::params());
         for (at, index) in builtin.indices().into_iter().flatten().enumerate() {
             let reg = Reg::int(self.file.int_args[count + at]);
             self.constant(reg, ValType::I32, u64::from(index));
@@ -63,12 +62,7 @@ impl<I: Isa> Pass<'_, I> {
     pub(super) fn return_(&mut self) {
         let module = self.cx.module;
         let ty = &module.types[self.func.ty as usize];
-        let mut places = Places::results();
-        self.st.places.clear();
-        self.st
-            .places
-            .extend(ty.results().iter().map(|&ty| places.next(ty)));
-        self.place_operands();
+        self.place_operands(ty.results(), Places::results());
         self.live = false;
         self.isa.buf().reserve();
         // A short way out is repeated, a longer one shared.
@@ -87,12 +81,7 @@ impl<I: Isa> Pass<'_, I> {
     /// Spills what does not survive a call and puts the top operands where parameters go.
     fn place_call_args(&mut self, params: &[ValType]) {
         self.spill_below(params.len());
-        let mut places = Places::params();
-        self.st.places.clear();
-        self.st
-            .places
-            .extend(params.iter().map(|&ty| places.next(ty)));
-        self.place_operands();
+        self.place_operands(params, Places::params());
         self.forget_registers();
     }
 
@@ -101,7 +90,7 @@ impl<I: Isa> Pass<'_, I> {
         let first = (self.height() - count) as u32;
         let used = self.st.regs.used;
         for reg in used {
-            if let Owner::Operand(depth) = self.st.regs.owner[reg.index()]
+            if let Some(Owner::Operand(depth)) = self.st.regs.owner(reg)
                 && depth < first
             {
                 self.evict(reg);
@@ -109,7 +98,7 @@ impl<I: Isa> Pass<'_, I> {
         }
         for at in 0..self.st.float_pins.len() {
             let state = self.st.locals[self.st.float_pins[at] as usize];
-            if let Some(pin) = state.pin {
+            if let Some(pin) = state.pin() {
                 self.isa
                     .store_cell(state.ty.width(), Cell::Slot(state.home), pin);
             }
@@ -121,7 +110,7 @@ impl<I: Isa> Pass<'_, I> {
         self.isa.buf().reserve();
         for at in 0..self.st.float_pins.len() {
             let state = self.st.locals[self.st.float_pins[at] as usize];
-            if let Some(pin) = state.pin {
+            if let Some(pin) = state.pin() {
                 self.isa
                     .load_cell(state.ty.width(), pin, Cell::Slot(state.home));
             }
@@ -129,15 +118,20 @@ impl<I: Isa> Pass<'_, I> {
     }
 
     /// No register survives the call to come, nor is any needed for it but the arguments'.
+    /// Only copies of locals are left.
     fn forget_registers(&mut self) {
-        let used = self.st.regs.used;
-        for reg in used {
-            self.evict(reg);
+        for reg in self.st.regs.used {
+            match self.st.regs.owner(reg) {
+                Some(Owner::Local(local)) => self.st.locals[local as usize].reg = None,
+                Some(Owner::Operand(_)) | None => unreachable!("operands are spilled or placed"),
+            }
         }
+        self.st.regs.used = RegSet::EMPTY;
         self.st.regs.held = RegSet::EMPTY;
         self.isa.buf().reserve();
     }
 
+    #[inline]
     fn register(&self, place: Place) -> Option<Reg> {
         match place {
             Place::Int(at) => Some(self.file.int_args[at].into()),
@@ -146,45 +140,89 @@ impl<I: Isa> Pass<'_, I> {
         }
     }
 
-    /// Pops as many operands as there are `places` and moves them there, all at once: first
-    /// those that go to memory, then between registers, then what is loaded.
-    fn place_operands(&mut self) {
-        self.st.moves.clear();
-        let places = std::mem::take(&mut self.st.places);
-        let mut loads = std::mem::take(&mut self.st.loads);
-        for &place in places.iter().rev() {
+    /// Pops an operand of each type and moves them to the `places` for these types, all at once.
+    fn place_operands(&mut self, types: &[ValType], mut places: Places) {
+        self.isa.buf().reserve();
+        let first = (self.height() - types.len()) as u32;
+        self.st.places.clear();
+        if !places.all_in_ints(types) {
+            let places = types.iter().map(|&ty| places.next(ty));
+            self.st.places.extend(places);
+        }
+        for at in (0..types.len()).rev() {
             let operand = self.pop();
-            match self.register(place) {
-                Some(dst) => match self.in_register(operand) {
-                    Some(src) => self.st.moves.push((dst, src, operand.ty().width())),
-                    None => loads.push((dst, operand)),
-                },
-                None => {
-                    let Place::More(cell) = place else { continue };
-                    self.isa.buf().reserve();
-                    self.store_operand(more(cell), operand);
-                }
+            let place = self.place(at);
+            let Some(dst) = self.register(place) else {
+                self.store_arg(place, operand);
+                continue;
+            };
+            if self.in_register(operand) == Some(dst) {
+                continue;
             }
+            if !self.vacate(dst, first) {
+                return self.cross_operands(operand, at);
+            }
+            self.load_into(dst, operand);
+        }
+    }
+
+    /// Where the operand of a number goes: `st.places` says it, or is empty for the usual ones.
+    #[inline]
+    fn place(&self, at: usize) -> Place {
+        self.st.places.get(at).copied().unwrap_or(Place::Int(at))
+    }
+
+    fn store_arg(&mut self, place: Place, operand: Operand) {
+        let Place::More(cell) = place else { return };
+        self.isa.buf().reserve();
+        self.store_operand(more(cell), operand);
+    }
+
+    /// Makes `dst` free to be written, unless operands from depth `first` on may need it.
+    #[inline]
+    fn vacate(&mut self, dst: Reg, first: u32) -> bool {
+        match self.st.regs.owner(dst) {
+            None => self.st.regs.allocatable.contains(dst),
+            Some(Owner::Operand(_)) => false,
+            Some(Owner::Local(local)) => {
+                let state = &mut self.st.locals[local as usize];
+                let needed = state.pending != NONE && state.pending >= first;
+                if !needed {
+                    state.reg = None;
+                    self.st.regs.release(dst);
+                }
+                !needed
+            }
+        }
+    }
+
+    /// Moves `operand`, whose number is `at`, and all below to places some of which hold another
+    /// of them: first those that go to memory, then between registers, then what is loaded.
+    #[inline(never)]
+    fn cross_operands(&mut self, mut operand: Operand, mut at: usize) {
+        self.st.moves.clear();
+        let mut loads = std::mem::take(&mut self.st.loads);
+        loop {
+            let place = self.place(at);
+            match (self.register(place), self.in_register(operand)) {
+                (None, _) => self.store_arg(place, operand),
+                (Some(dst), Some(src)) => {
+                    self.st.moves.push((dst, src, operand.ty().width()));
+                }
+                (Some(dst), None) => loads.push((dst, operand)),
+            }
+            if at == 0 {
+                break;
+            }
+            at -= 1;
+            operand = self.pop();
         }
         self.resolve_moves();
         for (dst, operand) in loads.drain(..) {
             self.isa.buf().reserve();
             self.load_into(dst, operand);
         }
-        self.st.places = places;
         self.st.loads = loads;
-    }
-
-    /// The register that holds the operand already.
-    fn in_register(&self, operand: Operand) -> Option<Reg> {
-        match operand.loc() {
-            Loc::Reg { reg, .. } => Some(reg),
-            Loc::Local { local, .. } => {
-                let state = &self.st.locals[local as usize];
-                state.pin.or(state.cache)
-            }
-            Loc::Const(_) | Loc::Home(_) => None,
-        }
     }
 
     /// Zero-extends an `i32` that the host may have written.

@@ -9,6 +9,7 @@
 )]
 
 use super::abi::TrapCode;
+use super::sites::Sites;
 
 /// A place in the code of the current function, bound or not yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,23 +56,24 @@ pub(crate) struct Site {
 
 /// # Invariants
 ///
-/// `start <= cur <= end`, all within one allocation that this buffer owns as `bytes`, whose
-/// length is 0 and whose capacity reaches to `end`. Between two calls of [`Self::reserve`] at most
-/// [`RESERVE`] bytes are written.
+/// `cur` points into the allocation that this buffer owns as `bytes`, whose length is 0. At `full`
+/// [`RESERVE`] bytes are left in it. Between two calls of [`Self::reserve`] at most [`RESERVE`]
+/// bytes are written.
 #[derive(Debug)]
 pub(crate) struct CodeBuf {
     bytes: Vec<u8>,
     cur: *mut u8,
+    full: *mut u8,
     labels: Vec<u32>,
     pub(crate) fixups: Vec<Fixup>,
     pub(crate) colds: Vec<ColdTrap>,
     pub(crate) relocs: Vec<Reloc>,
-    pub(crate) sites: Vec<Site>,
+    pub(crate) sites: Sites,
     /// Offset in the module of the operator being emitted.
     pub(crate) wasm_pos: u32,
 }
 
-// SAFETY: `cur` points into `bytes`, which the buffer owns.
+// SAFETY: `cur` and `full` point into `bytes`, which the buffer owns.
 unsafe impl Send for CodeBuf {}
 
 impl CodeBuf {
@@ -79,13 +81,14 @@ impl CodeBuf {
         let mut bytes = Vec::with_capacity(64 * 1024);
         let cur = bytes.as_mut_ptr();
         Self {
+            full: full(&mut bytes),
             bytes,
             cur,
             labels: Vec::new(),
             fixups: Vec::new(),
             colds: Vec::new(),
             relocs: Vec::new(),
-            sites: Vec::new(),
+            sites: Sites::new(),
             wasm_pos: 0,
         }
     }
@@ -97,14 +100,14 @@ impl CodeBuf {
         self.fixups.clear();
         self.colds.clear();
         self.relocs.clear();
-        self.sites.clear();
+        self.sites.start(0);
     }
 
     /// Makes room for [`RESERVE`] bytes. The shared pass calls it once per record, and before
     /// each step of a loop whose length the module chooses.
     #[inline]
     pub(crate) fn reserve(&mut self) {
-        if self.bytes.capacity() - (self.offset() as usize) < RESERVE {
+        if self.cur > self.full {
             self.grow();
         }
     }
@@ -119,6 +122,7 @@ impl CodeBuf {
         self.cur = unsafe { self.bytes.as_mut_ptr().add(len) };
         // SAFETY: shrinking.
         unsafe { self.bytes.set_len(0) };
+        self.full = full(&mut self.bytes);
     }
 
     /// Where the next byte goes, from the start of the function.
@@ -163,11 +167,40 @@ impl CodeBuf {
         }
     }
 
+    /// Appends an instruction: `prefix` unless it is 0, then the lowest bytes of `head`, then
+    /// those of `tail`, as many as are said. Leaves rubbish behind them.
+    #[inline(always)]
+    pub(crate) fn put_instruction(
+        &mut self,
+        prefix: u8,
+        (head, head_len): (u64, usize),
+        (tail, tail_len): (u32, usize),
+    ) {
+        debug_assert!(head_len <= 8 && tail_len <= 4);
+        debug_assert!(self.offset() as usize + 16 <= self.bytes.capacity());
+        // SAFETY: as in `write`; the rubbish is within RESERVE too.
+        unsafe {
+            let mut cur = self.cur;
+            cur.write(prefix);
+            cur = cur.add(usize::from(prefix != 0));
+            cur.cast::<[u8; 8]>().write_unaligned(head.to_le_bytes());
+            cur = cur.add(head_len);
+            cur.cast::<[u8; 4]>().write_unaligned(tail.to_le_bytes());
+            self.cur = cur.add(tail_len);
+        }
+    }
+
     /// A label to bind later.
     #[inline]
     pub(crate) fn new_label(&mut self) -> CodeLabel {
         self.labels.push(UNBOUND);
         CodeLabel(self.labels.len() as u32 - 1)
+    }
+
+    /// Makes the labels from 0 to `count`, in a buffer that has none.
+    pub(crate) fn new_labels(&mut self, count: usize) {
+        debug_assert!(self.labels.is_empty());
+        self.labels.resize(count, UNBOUND);
     }
 
     /// Binds a label to the current offset.
@@ -234,6 +267,11 @@ impl CodeBuf {
     }
 
     #[inline]
+    pub(crate) fn push_u16(&mut self, value: u16) {
+        self.write(value.to_le_bytes());
+    }
+
+    #[inline]
     pub(crate) fn push_i32(&mut self, value: i32) {
         self.write(value.to_le_bytes());
     }
@@ -250,4 +288,9 @@ impl CodeBuf {
     pub(crate) fn push_u32(&mut self, value: u32) {
         self.write(value.to_le_bytes());
     }
+}
+
+/// Where [`RESERVE`] bytes of the capacity are left.
+fn full(bytes: &mut Vec<u8>) -> *mut u8 {
+    bytes.as_mut_ptr().wrapping_add(bytes.capacity() - RESERVE)
 }

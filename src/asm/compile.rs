@@ -2,8 +2,9 @@
 //!
 //! The pass owns where values are; the backend owns how instructions look.
 
-use super::abi::{InstanceLayout, TrapCode};
+use super::abi::{InstanceLayout, MemoryMode, Place, TrapCode};
 use super::code::CodeLabel;
+use super::frame::ZeroedHomes;
 use super::isa::{CheckLabels, Frame, Isa, IsaOptions};
 use super::memory::CheckedLocals;
 use super::regs::{Reg, RegFile};
@@ -12,7 +13,7 @@ use crate::ir::func::Func;
 use crate::ir::module::ModuleInfo;
 use crate::ir::op::{Op, Src};
 use crate::ir::records::Record;
-use crate::ir::types::{LocalIdx, Size, ValType, Width};
+use crate::ir::types::{Size, ValType, Width};
 
 /// What every function of a module shares.
 #[derive(Clone, Copy, Debug)]
@@ -23,15 +24,20 @@ pub(crate) struct Context<'a> {
 }
 
 /// State of the function at hand; its buffers are kept from function to function.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct State {
     pub(super) operands: Vec<Operand>,
     /// Operands below this depth are at home or constant (a register may hold a copy).
     pub(super) canonical: usize,
     pub(super) regs: Registers,
     pub(super) locals: Vec<LocalState>,
-    /// Float locals that are pinned.
+    /// Locals that are pinned.
+    pub(super) pins: Vec<u32>,
+    /// Those of them that are floats.
     pub(super) float_pins: Vec<u32>,
+    pub(super) zeroed: ZeroedHomes,
+    /// Cells of the other homes of locals.
+    pub(super) other_cells: u32,
     pub(super) bounds: CheckedLocals,
     pub(super) frame: Frame,
     pub(super) operand_base: i32,
@@ -40,7 +46,7 @@ pub(super) struct State {
     pub(super) moves: Vec<(Reg, Reg, Width)>,
     /// Work lists, empty between records.
     pub(super) loads: Vec<(Reg, Operand)>,
-    pub(super) places: Vec<super::abi::Place>,
+    pub(super) places: Vec<Place>,
     pub(super) targets: Vec<CodeLabel>,
     /// Of the function at hand.
     checks: Vec<Check>,
@@ -57,7 +63,8 @@ struct Check {
 /// Emits functions, one after the other.
 pub(crate) struct Emitter<I> {
     pub(crate) isa: I,
-    state: State,
+    /// Away while a function is emitted.
+    state: Option<State>,
 }
 
 /// Where the parts of an emitted function lie, from its first byte.
@@ -76,22 +83,7 @@ impl<I: Isa> Emitter<I> {
     pub(crate) fn new(options: IsaOptions) -> Self {
         Self {
             isa: I::new(options),
-            state: State {
-                operands: Vec::new(),
-                canonical: 0,
-                regs: Registers::new(),
-                locals: Vec::new(),
-                float_pins: Vec::new(),
-                bounds: CheckedLocals::default(),
-                frame: Frame::default(),
-                operand_base: 0,
-                operand_cell: 8,
-                moves: Vec::new(),
-                loads: Vec::new(),
-                places: Vec::new(),
-                targets: Vec::new(),
-                checks: Vec::new(),
-            },
+            state: None,
         }
     }
 
@@ -99,20 +91,22 @@ impl<I: Isa> Emitter<I> {
     pub(crate) fn emit(&mut self, cx: &Context<'_>, func: &Func, listened: bool) -> Emitted {
         for attempt in 0.. {
             self.isa.begin(attempt);
-            let emitted = Pass {
+            let mut pass = Pass {
                 isa: &mut self.isa,
-                st: &mut self.state,
+                st: self.state.take().unwrap_or_default(),
                 cx,
                 func,
+                records: &func.records,
                 file: I::regs(cx.options.mode),
                 listened,
+                unchecked: cx.options.mode == MemoryMode::Guard && !cx.options.poison,
                 at: 0,
-                sink: None,
                 live: true,
                 epilogue: None,
                 stubs: [None; TrapCode::ALL.len()],
-            }
-            .run();
+            };
+            let emitted = pass.run();
+            self.state = Some(pass.st);
             if self.isa.finish() {
                 return emitted;
             }
@@ -124,15 +118,16 @@ impl<I: Isa> Emitter<I> {
 /// One function's emission.
 pub(super) struct Pass<'a, I> {
     pub(super) isa: &'a mut I,
-    pub(super) st: &'a mut State,
+    pub(super) st: State,
     pub(super) cx: &'a Context<'a>,
     pub(super) func: &'a Func,
+    records: &'a [Record],
     pub(super) file: &'static RegFile,
     pub(super) listened: bool,
+    /// Whether addresses that are not constant need no check if their offset is small.
+    pub(super) unchecked: bool,
     /// Index of the next record.
     at: usize,
-    /// The pinned local that the result at hand is written to.
-    pub(super) sink: Option<LocalIdx>,
     /// Whether the code at hand can be reached by falling through.
     pub(super) live: bool,
     /// A shared way out, once there is one.
@@ -142,16 +137,15 @@ pub(super) struct Pass<'a, I> {
 }
 
 impl<I: Isa> Pass<'_, I> {
-    fn run(mut self) -> Emitted {
+    fn run(&mut self) -> Emitted {
         let func = self.func;
         self.begin();
         self.st.canonical = 0;
         self.st.bounds.clear();
         let buf = self.isa.buf();
         buf.wasm_pos = func.body_pos;
-        for _ in &func.labels {
-            buf.new_label();
-        }
+        buf.sites.start(func.body_pos);
+        buf.new_labels(func.labels.len());
         let escapes = self.cx.module.escapes[func.func_idx().index()];
         let (switch, entry_label) = (buf.new_label(), buf.new_label());
         buf.reserve();
@@ -162,8 +156,7 @@ impl<I: Isa> Pass<'_, I> {
         self.isa.buf().bind(entry_label);
         self.enter_function();
         let body = self.isa.buf().offset();
-        let records = &func.records[..];
-        while let Some(&Record { op, pos }) = records.get(self.at) {
+        while let Some(&Record { op, pos }) = self.records.get(self.at) {
             let buf = self.isa.buf();
             buf.reserve();
             buf.wasm_pos = pos;
@@ -192,7 +185,7 @@ impl<I: Isa> Pass<'_, I> {
     /// The record after the one at hand.
     #[inline]
     pub(super) fn peek(&self) -> Option<Op> {
-        Some(self.func.records.get(self.at)?.op)
+        Some(self.records.get(self.at)?.op)
     }
 
     /// Passes over the next record, which the one at hand has done.

@@ -55,114 +55,149 @@ impl Heaviest {
     }
 }
 
+/// The homes that the prologue zeroes: one run.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct ZeroedHomes {
+    start: i32,
+    cells: u32,
+}
+
 impl<I: Isa> Pass<'_, I> {
     /// Pins locals, lays out the frame, and resets everything that belongs to one function.
     pub(super) fn begin(&mut self) {
-        let st = &mut *self.st;
-        st.locals.clear();
-        st.locals
-            .extend(self.func.locals.iter().map(|local| LocalState {
-                ty: local.ty,
-                pin: None,
-                cache: None,
-                home: 0,
-                pending: NONE,
-            }));
-        st.operands.clear();
-        st.frame.saves.clear();
-        st.float_pins.clear();
-        st.regs.used = RegSet::EMPTY;
-        st.regs.held = RegSet::EMPTY;
-        st.regs.allocatable = self.file.operands;
-        self.pin_ints();
-        self.pin_floats();
-        self.lay_out();
-    }
-
-    fn pin_ints(&mut self) {
-        let ints = self.file.operands.intersection(RegSet::INTS).count();
-        let leaf: &[Gpr] = if self.func.is_leaf() {
-            let spare = ints - MIN_OPERANDS;
+        let func = self.func;
+        let leaf: &[Gpr] = if func.is_leaf() {
+            let spare = self.file.operands.intersection(RegSet::INTS).len() - MIN_OPERANDS;
             &self.file.leaf_pins[..spare.min(self.file.leaf_pins.len())]
         } else {
             &[]
         };
-        let saved = self.file.saved_pins;
-        let mut heaviest = Heaviest::new(leaf.len() + saved.len());
-        for (index, local) in (0u32..).zip(&self.func.locals) {
-            if local.weight > 0 && !local.ty.is_float() {
-                heaviest.offer(local.weight, index);
+        let mut ints = Heaviest::new(leaf.len() + self.file.saved_pins.len());
+        let mut floats = Heaviest::new(self.file.float_pins.len());
+        // Every float register is caller-saved: each call costs a store and a load.
+        let least_float = func.call_weight.saturating_mul(2);
+        let st = &mut self.st;
+        st.operands.clear();
+        st.frame.saves.clear();
+        st.pins.clear();
+        st.float_pins.clear();
+        st.regs.used = RegSet::EMPTY;
+        st.regs.held = RegSet::EMPTY;
+        st.regs.allocatable = self.file.operands;
+        st.locals.clear();
+        st.zeroed = ZeroedHomes::default();
+        st.other_cells = 0;
+        for (index, local) in (0u32..).zip(&func.locals) {
+            st.locals.push(LocalState {
+                ty: local.ty,
+                reg: None,
+                pinned: false,
+                home: 0,
+                pending: NONE,
+            });
+            if local.zeroed {
+                st.zeroed.cells += local.ty.cells();
+            } else if local.weight > 0 {
+                st.other_cells += local.ty.cells();
+            }
+            if !local.ty.is_float() {
+                if local.weight > 0 {
+                    ints.offer(local.weight, index);
+                }
+            } else if local.weight > least_float && local.ty != ValType::V128 {
+                floats.offer(local.weight, index);
             }
         }
-        // Those beyond the free registers must earn the save.
-        let chosen = heaviest.get();
-        let count = chosen
-            .iter()
-            .enumerate()
-            .take_while(|(rank, (weight, _))| *rank < leaf.len() || *weight > SAVE_COST)
-            .count();
-        let chosen = &chosen[..count];
-        let mut pins = RegSet::EMPTY;
-        for &reg in leaf.iter().chain(saved).take(count) {
-            pins.insert(reg.into());
+        self.pin_ints(leaf, ints.get());
+        for (&(_, local), &reg) in floats.get().iter().zip(self.file.float_pins) {
+            self.pin(local, reg.into());
+            self.st.float_pins.push(local);
         }
-        self.st.regs.allocatable = self.st.regs.allocatable.without(pins);
+        self.lay_out();
+    }
+
+    /// Makes `reg` the local throughout the function.
+    fn pin(&mut self, local: u32, reg: Reg) {
+        let state = &mut self.st.locals[local as usize];
+        state.reg = Some(reg);
+        state.pinned = true;
+        self.st.pins.push(local);
+        let cells = state.ty.cells();
+        let needs_home = reg.is_float() && !self.func.is_leaf();
+        match (self.func.locals[local as usize].zeroed, needs_home) {
+            (true, true) => {
+                self.st.zeroed.cells -= cells;
+                self.st.other_cells += cells;
+            }
+            (true, false) => self.st.zeroed.cells -= cells,
+            (false, true) => {}
+            (false, false) => self.st.other_cells -= cells,
+        }
+    }
+
+    /// Pins the integer locals of greatest weight, to the registers of `leaf` first.
+    fn pin_ints(&mut self, leaf: &[Gpr], heaviest: &[(u32, u32)]) {
+        // Those beyond the free registers must earn the save.
+        let earns =
+            |&(rank, (weight, _)): &(usize, &(u32, u32))| rank < leaf.len() || *weight > SAVE_COST;
+        let count = heaviest.iter().enumerate().take_while(earns).count();
+        let chosen = &heaviest[..count];
+        let mut regs = RegSet::EMPTY;
+        for &reg in leaf.iter().chain(self.file.saved_pins).take(count) {
+            regs.insert(reg.into());
+        }
+        let allocatable = &mut self.st.regs.allocatable;
+        *allocatable = allocatable.without(regs);
         // A parameter that arrives in one of the registers stays there.
-        let mut places = Places::params();
-        for index in 0..self.func.params {
-            let ty = self.func.locals[index as usize].ty;
-            if let Place::Int(at) = places.next(ty) {
+        if !leaf.is_empty() {
+            let mut places = Places::params();
+            for index in 0..self.func.params {
+                let place = places.next(self.func.locals[index as usize].ty);
+                let Place::Int(at) = place else { continue };
                 let reg = Reg::int(self.file.int_args[at]);
-                if pins.contains(reg) && chosen.iter().any(|(_, local)| *local == index) {
-                    self.st.locals[index as usize].pin = Some(reg);
-                    pins.remove(reg);
+                if regs.contains(reg) && chosen.iter().any(|(_, local)| *local == index) {
+                    self.pin(index, reg);
+                    regs.remove(reg);
                 }
             }
         }
-        let mut order = leaf.iter().chain(saved).map(|&reg| Reg::int(reg));
+        let order = leaf.iter().chain(self.file.saved_pins);
+        let mut order = order.map(|&reg| Reg::int(reg));
         for &(_, local) in chosen {
-            let state = &mut self.st.locals[local as usize];
-            if state.pin.is_none() {
-                state.pin = order.find(|&reg| pins.contains(reg));
+            if !self.st.locals[local as usize].pinned
+                && let Some(reg) = order.find(|&reg| regs.contains(reg))
+            {
+                self.pin(local, reg);
             }
         }
-        for &reg in saved {
-            let reg_used = leaf.len() + saved.iter().position(|&r| r == reg).unwrap_or(0) < count;
-            if reg_used {
-                self.st.frame.saves.push((reg, 0));
-            }
+        let saved = count.saturating_sub(leaf.len());
+        for &reg in &self.file.saved_pins[..saved] {
+            self.st.frame.saves.push((reg, 0));
         }
     }
 
-    fn pin_floats(&mut self) {
-        let mut heaviest = Heaviest::new(self.file.float_pins.len());
-        // Every float register is caller-saved: each call costs a store and a load.
-        let least = self.func.call_weight.saturating_mul(2);
-        for (index, local) in (0u32..).zip(&self.func.locals) {
-            if local.weight > least && matches!(local.ty, ValType::F32 | ValType::F64) {
-                heaviest.offer(local.weight, index);
-            }
-        }
-        for (&(_, local), &reg) in heaviest.get().iter().zip(self.file.float_pins) {
-            self.st.locals[local as usize].pin = Some(reg.into());
-            self.st.float_pins.push(local);
-        }
-    }
-
-    /// Homes of locals first, for short displacements; then operands, saves, return address.
+    /// Homes of locals first, for short displacements: those to zero last of them. Then operands,
+    /// saves, return address.
     fn lay_out(&mut self) {
         let leaf = self.func.is_leaf();
-        let st = &mut *self.st;
-        let mut at = 0;
+        let st = &mut self.st;
+        st.zeroed.start = 8 * st.other_cells as i32;
+        let (mut other, mut at) = (0, st.zeroed.start);
         for (state, local) in st.locals.iter_mut().zip(&self.func.locals) {
-            let homeless = match state.pin {
+            let homeless = match state.pin() {
                 Some(reg) => leaf || !reg.is_float(),
                 None => local.weight == 0,
             };
-            if !homeless {
-                state.home = at;
-                at += 8 * local.ty.cells() as i32;
+            if homeless {
+                continue;
             }
+            let next = if local.zeroed && !state.pinned {
+                &mut at
+            } else {
+                &mut other
+            };
+            state.home = *next;
+            *next += 8 * local.ty.cells() as i32;
         }
         st.operand_base = at;
         st.operand_cell = if self.func.v128 { 16 } else { 8 };
@@ -187,8 +222,7 @@ impl<I: Isa> Pass<'_, I> {
             self.isa.call_listener(false, self.func.func_idx());
         }
         self.zero_homes();
-        self.store_params();
-        self.move_params();
+        self.take_params();
         self.zero_pins();
         let float_args = self.file.float_args;
         let int_args = self.file.int_args;
@@ -204,98 +238,74 @@ impl<I: Isa> Pass<'_, I> {
         }
     }
 
-    /// Zeroes the homes of locals that need it, run by run.
+    /// Zeroes the homes of locals that need it.
     fn zero_homes(&mut self) {
-        let mut run: Option<(i32, u32)> = None;
-        for index in 0..self.func.locals.len() {
-            let (local, state) = (self.func.locals[index], self.st.locals[index]);
-            if !local.zeroed || state.pin.is_some() {
-                continue;
-            }
-            let cells = local.ty.cells();
-            run = match run {
-                Some((start, len)) if start + 8 * len as i32 == state.home => {
-                    Some((start, len + cells))
-                }
-                done => {
-                    self.zero_run(done);
-                    Some((state.home, cells))
-                }
-            };
-        }
-        self.zero_run(run);
-    }
-
-    fn zero_run(&mut self, run: Option<(i32, u32)>) {
-        match run {
-            None => {}
-            Some((start, 1)) => self.isa.store_cell_const(Size::S64, Cell::Slot(start), 0),
-            Some((start, cells)) => self.isa.zero_slots(start, cells),
+        let ZeroedHomes { start, cells } = self.st.zeroed;
+        match cells {
+            0 => {}
+            1 => self.isa.store_cell_const(Size::S64, Cell::Slot(start), 0),
+            _ => self.isa.zero_slots(start, cells),
         }
         self.isa.buf().reserve();
     }
 
     fn zero_pins(&mut self) {
-        for index in 0..self.func.locals.len() {
+        for at in 0..self.st.pins.len() {
+            let index = self.st.pins[at] as usize;
             let local = self.func.locals[index];
-            if let (true, Some(reg)) = (local.zeroed, self.st.locals[index].pin) {
+            if let (true, Some(reg)) = (local.zeroed, self.st.locals[index].reg) {
                 self.constant(reg, local.ty, 0);
             }
         }
     }
 
-    /// Stores parameters that live at home, so that their registers are free afterwards.
-    fn store_params(&mut self) {
-        let mut places = Places::params();
-        for index in 0..self.func.params as usize {
-            let state = self.st.locals[index];
-            let place = places.next(state.ty);
-            if state.pin.is_some() || self.func.locals[index].weight == 0 {
-                continue;
-            }
-            self.isa.buf().reserve();
-            let (width, home) = (state.ty.width(), Cell::Slot(state.home));
-            match place {
-                Place::Int(at) => {
-                    self.isa
-                        .store_cell(width, home, self.file.int_args[at].into());
-                }
-                Place::Float(at) => {
-                    self.isa
-                        .store_cell(width, home, self.file.float_args[at].into());
-                }
-                Place::More(cell) => self.isa.copy_cell(width, home, more(cell)),
-            }
-        }
-    }
-
-    /// Moves parameters into the registers that they are pinned to.
-    fn move_params(&mut self) {
+    /// Stores parameters that live at home, so that their registers are free afterwards, and
+    /// moves the others into the registers that they are pinned to.
+    fn take_params(&mut self) {
         let mut places = Places::params();
         self.st.moves.clear();
+        let mut pinned_more = false;
         for index in 0..self.func.params as usize {
             let state = self.st.locals[index];
             let place = places.next(state.ty);
-            let Some(pin) = state.pin else { continue };
-            match place {
-                Place::Int(at) => {
-                    self.st
-                        .moves
-                        .push((pin, self.file.int_args[at].into(), state.ty.width()));
+            if self.func.locals[index].weight == 0 {
+                continue;
+            }
+            let (width, home) = (state.ty.width(), Cell::Slot(state.home));
+            let src = match place {
+                Place::Int(at) => Reg::int(self.file.int_args[at]),
+                Place::Float(at) => Reg::float(self.file.float_args[at]),
+                Place::More(_) if state.pinned => {
+                    pinned_more = true;
+                    continue;
                 }
-                Place::Float(at) => {
-                    self.st
-                        .moves
-                        .push((pin, self.file.float_args[at].into(), state.ty.width()));
+                Place::More(cell) => {
+                    self.isa.buf().reserve();
+                    self.isa.copy_cell(width, home, more(cell));
+                    continue;
                 }
-                Place::More(_) => {}
+            };
+            match state.pin() {
+                Some(pin) if pin == src => {}
+                Some(pin) => self.st.moves.push((pin, src, width)),
+                None => {
+                    self.isa.buf().reserve();
+                    self.isa.store_cell(width, home, src);
+                }
             }
         }
         self.resolve_moves();
+        if pinned_more {
+            self.load_pinned_params();
+        }
+    }
+
+    /// Loads pinned parameters that did not arrive in registers.
+    fn load_pinned_params(&mut self) {
         let mut places = Places::params();
         for index in 0..self.func.params as usize {
             let state = self.st.locals[index];
-            if let (Place::More(cell), Some(pin)) = (places.next(state.ty), state.pin) {
+            if let (Place::More(cell), Some(pin)) = (places.next(state.ty), state.pin()) {
                 self.isa.buf().reserve();
                 self.isa.load_cell(state.ty.width(), pin, more(cell));
             }
@@ -312,6 +322,9 @@ impl<I: Isa> Pass<'_, I> {
 
     /// Does `self.st.moves` at once: (dst, src, width), no two with the same `dst`.
     pub(super) fn resolve_moves(&mut self) {
+        if self.st.moves.is_empty() {
+            return;
+        }
         let mut moves = std::mem::take(&mut self.st.moves);
         moves.retain(|(dst, src, _)| dst != src);
         while !moves.is_empty() {

@@ -3,10 +3,12 @@
 use super::abi::{GUARD_OFFSET, MemoryMode};
 use super::compile::Pass;
 use super::isa::{Addr, ImmUse, InstanceItem, Isa, Rhs, StoreSrc};
-use super::regs::{Reg, RegSet};
+use super::regs::RegSet;
 use super::stack::{Loc, Operand};
 use crate::ir::op::{IntBin, Load, Src, Store};
 use crate::ir::types::{FuncIdx, GlobalIdx, MemIdx, PAGE_SIZE, Size, TableIdx, ValType};
+
+const _: () = assert!(GUARD_OFFSET <= MAX_OFFSET);
 
 /// Offsets below this fit every machine's addressing, with one more instruction at the most.
 const MAX_OFFSET: u64 = 1 << 31;
@@ -48,6 +50,12 @@ impl CheckedLocals {
 
     #[inline]
     pub(super) fn forget_local(&mut self, local: u32) {
+        if self.len > 0 {
+            self.forget(local);
+        }
+    }
+
+    fn forget(&mut self, local: u32) {
         if let Some(at) = self.entries[..self.len]
             .iter()
             .position(|&(l, _)| l == local)
@@ -60,8 +68,20 @@ impl CheckedLocals {
 }
 
 impl<I: Isa> Pass<'_, I> {
-    /// Checks an address for an access of `bytes` at `offset`.
+    /// An address for an access of `bytes` at `offset`, checked if it must be.
+    #[inline(always)]
     fn address(&mut self, addr: Operand, offset: u32, bytes: u64) -> Addr {
+        if self.unchecked && addr.constant().is_none() && u64::from(offset) < GUARD_OFFSET {
+            return Addr {
+                index: Some(self.read_gpr(addr)),
+                offset,
+            };
+        }
+        self.checked_address(addr, offset, bytes)
+    }
+
+    #[inline(never)]
+    fn checked_address(&mut self, addr: Operand, offset: u32, bytes: u64) -> Addr {
         let offset = u64::from(offset);
         if let Some(bits) = addr.constant() {
             return self.constant_address(bits + offset, bytes);
@@ -122,9 +142,20 @@ impl<I: Isa> Pass<'_, I> {
 
     #[inline(never)]
     pub(super) fn load(&mut self, load: Load, offset: u32, addr: Src) {
-        let addr = self.pop_src(addr, ValType::I32);
-        let addr = self.address(addr, offset, load.bytes());
-        let dst = self.dst(load.ty(), [addr.index.map(Reg::int), None]);
+        let addr = match addr {
+            Src::Local(local) if self.unchecked && u64::from(offset) < GUARD_OFFSET => Addr {
+                index: Some(self.read_local(local).gpr()),
+                offset,
+            },
+            Src::Local(_) | Src::Const(_) | Src::Stack => {
+                let addr = self.pop_src(addr, ValType::I32);
+                self.address(addr, offset, load.bytes())
+            }
+        };
+        let index = addr
+            .index
+            .map_or(RegSet::EMPTY, |reg| RegSet::one(reg.into()));
+        let dst = self.dst(load.ty(), index);
         self.isa.load(load, dst, addr);
         self.finish(load.ty(), dst);
     }
@@ -163,7 +194,7 @@ impl<I: Isa> Pass<'_, I> {
             offset: self.cx.layout.memory(memory),
             imported: memory.0 < self.cx.module.imported_memories,
         };
-        let dst = self.dst(ValType::I32, [None, None]);
+        let dst = self.dst(ValType::I32, RegSet::EMPTY);
         self.isa.memory_size(item, dst.gpr());
         self.finish(ValType::I32, dst);
     }
@@ -179,7 +210,7 @@ impl<I: Isa> Pass<'_, I> {
     #[inline(never)]
     pub(super) fn global_get(&mut self, global: GlobalIdx) {
         let (item, ty) = self.global(global);
-        let dst = self.dst(ty, [None, None]);
+        let dst = self.dst(ty, RegSet::EMPTY);
         self.isa.global_get(ty.width(), item, dst);
         self.finish(ty, dst);
     }
@@ -203,7 +234,7 @@ impl<I: Isa> Pass<'_, I> {
             };
             offset
         };
-        let dst = self.dst(ValType::FuncRef, [None, None]);
+        let dst = self.dst(ValType::FuncRef, RegSet::EMPTY);
         self.isa
             .func_ref(InstanceItem { offset, imported }, dst.gpr());
         self.finish(ValType::FuncRef, dst);

@@ -63,12 +63,12 @@ impl<I: Isa> Pass<'_, I> {
                 _ => break,
             }
         }
-        let reuse = match test {
-            Test::Zero { reg, .. } => Some(reg.into()),
-            Test::Cond(_) => None,
+        let dying = match test {
+            Test::Zero { reg, .. } => RegSet::one(reg.into()),
+            Test::Cond(_) => RegSet::EMPTY,
         };
         let cond = self.flags(test);
-        let dst = self.dst(ValType::I32, [reuse, None]);
+        let dst = self.dst(ValType::I32, dying);
         self.isa.set(cond, dst.gpr());
         self.finish(ValType::I32, dst);
     }
@@ -131,7 +131,7 @@ impl<I: Isa> Pass<'_, I> {
             Loc::Local { local, next } => {
                 let state = &mut self.st.locals[local as usize];
                 state.pending = next;
-                match state.pin.or(state.cache) {
+                match state.reg {
                     Some(reg) => self.isa.store_cell(width, home, reg),
                     None => {
                         let src = Cell::Slot(state.home);

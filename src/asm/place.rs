@@ -17,6 +17,7 @@ impl<I: Isa> Pass<'_, I> {
         self.st.operand_base + self.st.operand_cell * depth as i32
     }
 
+    #[inline]
     pub(super) fn push(&mut self, ty: ValType, loc: Loc) {
         self.st.operands.push(Operand::new(ty, loc));
     }
@@ -46,7 +47,7 @@ impl<I: Isa> Pass<'_, I> {
     }
 
     /// Pops the top operand. Its register, if it has one, is held until the record ends.
-    #[inline]
+    #[inline(always)]
     pub(super) fn pop(&mut self) -> Operand {
         let Some(operand) = self.st.operands.pop() else {
             unreachable!("lowering balanced the operand stack")
@@ -64,7 +65,7 @@ impl<I: Isa> Pass<'_, I> {
     }
 
     /// A record's last operand. `ty` is that of a constant.
-    #[inline]
+    #[inline(always)]
     pub(super) fn pop_src(&mut self, src: Src, ty: ValType) -> Operand {
         match src {
             Src::Stack => self.pop(),
@@ -94,12 +95,12 @@ impl<I: Isa> Pass<'_, I> {
         let regs = &self.st.regs;
         let mut deepest = None;
         for reg in regs.allocatable.intersection(class).without(regs.held) {
-            match regs.owner[reg.index()] {
-                Owner::Nobody | Owner::Local(_) => {
+            match regs.owner(reg) {
+                None | Some(Owner::Local(_)) => {
                     deepest = Some((0, reg));
                     break;
                 }
-                Owner::Operand(depth) => {
+                Some(Owner::Operand(depth)) => {
                     if deepest.is_none_or(|(least, _)| depth < least) {
                         deepest = Some((depth, reg));
                     }
@@ -115,13 +116,10 @@ impl<I: Isa> Pass<'_, I> {
 
     /// Takes a register from its owner: a copy of a local is forgotten, an operand goes home.
     pub(super) fn evict(&mut self, reg: Reg) {
-        if !self.st.regs.used.contains(reg) {
-            return;
-        }
-        match self.st.regs.owner[reg.index()] {
-            Owner::Nobody => {}
-            Owner::Local(local) => self.st.locals[local as usize].cache = None,
-            Owner::Operand(depth) => {
+        match self.st.regs.owner(reg) {
+            None => return,
+            Some(Owner::Local(local)) => self.st.locals[local as usize].reg = None,
+            Some(Owner::Operand(depth)) => {
                 let depth = depth as usize;
                 let home = self.home(depth);
                 let operand = self.st.operands[depth];
@@ -142,17 +140,53 @@ impl<I: Isa> Pass<'_, I> {
     }
 
     /// A register that holds the operand, to be read only.
-    #[inline]
+    #[inline(always)]
     pub(super) fn read(&mut self, operand: Operand) -> Reg {
-        match operand.loc() {
-            Loc::Reg { reg, .. } => reg,
-            Loc::Local { local, .. } => self.read_local(local),
-            Loc::Const(_) | Loc::Home(_) => {
-                let reg = self.alloc(class(operand.ty()));
-                self.load_into(reg, operand);
+        match self.in_register(operand) {
+            Some(reg) => {
+                self.st.regs.held.insert(reg);
                 reg
             }
+            None => self.bring(operand),
         }
+    }
+
+    /// A register that holds the value that a local has now.
+    #[inline(always)]
+    pub(super) fn read_local(&mut self, local: LocalIdx) -> Reg {
+        let state = &self.st.locals[local.index()];
+        match state.reg {
+            Some(reg) => {
+                self.st.regs.held.insert(reg);
+                reg
+            }
+            None => {
+                let (local, next) = (local.0, NONE);
+                self.bring(Operand::new(state.ty, Loc::Local { local, next }))
+            }
+        }
+    }
+
+    /// The register that holds the operand already.
+    #[inline(always)]
+    pub(super) fn in_register(&self, operand: Operand) -> Option<Reg> {
+        match operand.loc() {
+            Loc::Reg { reg, .. } => Some(reg),
+            Loc::Local { local, .. } => self.st.locals[local as usize].reg,
+            Loc::Const(_) | Loc::Home(_) => None,
+        }
+    }
+
+    /// Brings an operand that is in no register into one. A local's stays there as its copy.
+    #[inline(never)]
+    fn bring(&mut self, operand: Operand) -> Reg {
+        let reg = self.alloc(class(operand.ty()));
+        self.load_into(reg, operand);
+        if let Loc::Local { local, .. } = operand.loc() {
+            self.st.regs.set_owner(reg, Owner::Local(local));
+            self.st.locals[local as usize].reg = Some(reg);
+        }
+        reg
     }
 
     #[inline]
@@ -165,41 +199,22 @@ impl<I: Isa> Pass<'_, I> {
         self.read(operand).fpr()
     }
 
-    /// A register that holds a local. An unpinned local's stays as its copy.
-    fn read_local(&mut self, local: u32) -> Reg {
-        let state = self.st.locals[local as usize];
-        if let Some(reg) = state.pin.or(state.cache) {
-            self.st.regs.held.insert(reg);
-            return reg;
-        }
-        let reg = self.alloc(class(state.ty));
-        self.isa
-            .load_cell(state.ty.width(), reg, Cell::Slot(state.home));
-        self.st.regs.set_owner(reg, Owner::Local(local));
-        self.st.locals[local as usize].cache = Some(reg);
-        reg
-    }
-
     /// Puts the operand's value into `dst`, which nobody owns. Keeps the flags.
     pub(super) fn load_into(&mut self, dst: Reg, operand: Operand) {
-        match operand.loc() {
-            Loc::Const(bits) => self.constant(dst, operand.ty(), bits),
-            Loc::Reg { reg, .. } => self.mov(dst, reg, operand.ty().width()),
-            Loc::Home(home) => {
-                self.isa
-                    .load_cell(operand.ty().width(), dst, Cell::Slot(home));
-            }
+        let width = operand.ty().width();
+        let home = match operand.loc() {
+            Loc::Const(bits) => return self.constant(dst, operand.ty(), bits),
+            Loc::Reg { reg, .. } => return self.mov(dst, reg, width),
+            Loc::Home(home) => home,
             Loc::Local { local, .. } => {
                 let state = self.st.locals[local as usize];
-                match state.pin.or(state.cache) {
-                    Some(reg) => self.mov(dst, reg, state.ty.width()),
-                    None => {
-                        self.isa
-                            .load_cell(state.ty.width(), dst, Cell::Slot(state.home));
-                    }
+                if let Some(reg) = state.reg {
+                    return self.mov(dst, reg, width);
                 }
+                state.home
             }
-        }
+        };
+        self.isa.load_cell(width, dst, Cell::Slot(home));
     }
 
     /// A register that holds the operand and that the record may overwrite.
@@ -216,34 +231,30 @@ impl<I: Isa> Pass<'_, I> {
 
     /// Left operand of an instruction that overwrites it on a two-address machine: a local that
     /// is in no register is loaded to where the result goes instead of being kept as a copy.
+    #[inline(always)]
     pub(super) fn read_lhs(&mut self, operand: Operand) -> Reg {
-        if I::SLOT_OPERANDS
-            && let Loc::Local { local, .. } = operand.loc()
-        {
-            let state = self.st.locals[local as usize];
-            if state.pin.or(state.cache).is_none() {
-                return self.own(operand);
+        match self.in_register(operand) {
+            Some(reg) => {
+                self.st.regs.held.insert(reg);
+                reg
             }
+            None if I::SLOT_OPERANDS => self.own(operand),
+            None => self.bring(operand),
         }
-        self.read(operand)
     }
 
     /// The operand as the right side of an integer instruction.
-    #[inline]
+    #[inline(always)]
     pub(super) fn rhs(&mut self, operand: Operand, user: ImmUse, size: Size) -> Rhs {
-        match operand.loc() {
-            Loc::Const(bits) => {
-                let imm = signed(bits, size);
-                if I::imm_fits(user, size, imm) {
-                    return Rhs::Imm(imm);
-                }
-                Rhs::Reg(self.read_gpr(operand))
+        if let Some(bits) = operand.constant() {
+            let imm = signed(bits, size);
+            if I::imm_fits(user, size, imm) {
+                return Rhs::Imm(imm);
             }
-            Loc::Reg { reg, .. } => Rhs::Reg(reg.gpr()),
-            Loc::Local { .. } | Loc::Home(_) => match self.memory_operand(operand) {
-                Some(disp) => Rhs::Slot(disp),
-                None => Rhs::Reg(self.read_gpr(operand)),
-            },
+        }
+        match self.memory_operand(operand) {
+            Some(disp) => Rhs::Slot(disp),
+            None => Rhs::Reg(self.read_gpr(operand)),
         }
     }
 
@@ -257,6 +268,7 @@ impl<I: Isa> Pass<'_, I> {
 
     /// The frame cell that an instruction can read the operand from, if it lies in no register
     /// and the machine has such instructions.
+    #[inline(always)]
     fn memory_operand(&self, operand: Operand) -> Option<i32> {
         if !I::SLOT_OPERANDS {
             return None;
@@ -265,44 +277,45 @@ impl<I: Isa> Pass<'_, I> {
             Loc::Home(disp) => Some(disp),
             Loc::Local { local, .. } => {
                 let state = &self.st.locals[local as usize];
-                if state.pin.or(state.cache).is_some() {
-                    None
-                } else {
-                    Some(state.home)
-                }
+                state.reg.is_none().then_some(state.home)
             }
             Loc::Const(_) | Loc::Reg { .. } => None,
         }
     }
 
     /// Where the result of the record at hand goes: into the local that the next record sets,
-    /// if that is pinned; else over an operand that dies here, in the order of `prefer`; else
+    /// if that is pinned; else over an operand that dies here and is among `prefer`; else
     /// into a free register. [`Self::finish`] must follow.
-    #[inline]
-    pub(super) fn dst(&mut self, ty: ValType, prefer: [Option<Reg>; 2]) -> Reg {
+    #[inline(always)]
+    pub(super) fn dst(&mut self, ty: ValType, prefer: RegSet) -> Reg {
         if let Some(Op::LocalSet(local, Src::Stack) | Op::LocalTee(local)) = self.peek()
-            && let Some(pin) = self.st.locals[local.index()].pin
+            && let Some(pin) = self.st.locals[local.index()].pin()
         {
             self.before_set(local);
-            self.sink = Some(local);
             return pin;
         }
-        for reg in prefer.into_iter().flatten() {
-            if self.st.regs.is_temporary(reg) && reg.is_float() == ty.is_float() {
-                return reg;
-            }
+        let class = class(ty);
+        let dying = prefer.intersection(self.st.regs.temporary());
+        match dying.intersection(class).first() {
+            Some(reg) => reg,
+            None => self.alloc(class),
         }
-        self.alloc(class(ty))
     }
 
     /// Pushes the result that lies where [`Self::dst`] said.
-    #[inline]
+    #[inline(always)]
     pub(super) fn finish(&mut self, ty: ValType, dst: Reg) {
-        let Some(local) = self.sink.take() else {
+        if self.st.regs.allocatable.contains(dst) {
             self.push_reg(ty, dst);
-            return;
-        };
-        if let Some(Op::LocalTee(_)) = self.peek() {
+        } else {
+            self.finish_local();
+        }
+    }
+
+    /// The result is the local that the next record sets.
+    #[inline(never)]
+    fn finish_local(&mut self) {
+        if let Some(Op::LocalTee(local)) = self.peek() {
             self.push_local(local);
         }
         self.skip();
@@ -332,7 +345,7 @@ impl<I: Isa> Pass<'_, I> {
             at = next;
             let home = self.home(depth);
             let free = self.st.regs.free(class(state.ty)).first();
-            let loc = match (state.pin.or(state.cache), free) {
+            let loc = match (state.reg, free) {
                 (Some(src), Some(reg)) => {
                     self.mov(reg, src, width);
                     self.st.regs.set_owner(reg, Owner::Operand(depth as u32));
@@ -362,14 +375,15 @@ impl<I: Isa> Pass<'_, I> {
         }
         self.before_set(local);
         let state = self.st.locals[local.index()];
-        if let Some(pin) = state.pin {
+        if let Some(pin) = state.pin() {
             self.load_into(pin, value);
             return;
         }
-        let home = Cell::Slot(state.home);
-        if let Some(old) = state.cache {
-            self.evict(old);
+        if let Some(old) = state.reg {
+            self.st.locals[local.index()].reg = None;
+            self.st.regs.release(old);
         }
+        let home = Cell::Slot(state.home);
         if let Some(bits) = value.constant() {
             self.store_constant(state.ty, home, bits);
             return;
@@ -378,7 +392,7 @@ impl<I: Isa> Pass<'_, I> {
         self.isa.store_cell(state.ty.width(), home, reg);
         if self.st.regs.is_temporary(reg) {
             self.st.regs.set_owner(reg, Owner::Local(local.0));
-            self.st.locals[local.index()].cache = Some(reg);
+            self.st.locals[local.index()].reg = Some(reg);
         }
     }
 
@@ -401,7 +415,7 @@ impl<I: Isa> Pass<'_, I> {
             Loc::Home(home) => self.isa.copy_cell(width, cell, Cell::Slot(home)),
             Loc::Local { local, .. } => {
                 let state = self.st.locals[local as usize];
-                match state.pin.or(state.cache) {
+                match state.reg {
                     Some(reg) => self.isa.store_cell(width, cell, reg),
                     None => self.isa.copy_cell(width, cell, Cell::Slot(state.home)),
                 }
@@ -421,7 +435,8 @@ impl<I: Isa> Pass<'_, I> {
 }
 
 /// The bits of a small constant of a type.
-fn extended(value: i32, ty: ValType) -> u64 {
+#[inline]
+pub(super) fn extended(value: i32, ty: ValType) -> u64 {
     match ty.width() {
         Width::W32 => u64::from(value as u32),
         Width::W64 | Width::W128 => value as u64,

@@ -1,5 +1,7 @@
 //! Registers as the shared pass sees them: numbers in two classes, and sets of them.
 
+use std::num::NonZeroU8;
+
 /// A general-purpose register, by its number in the instruction encoding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Gpr(pub(crate) u8);
@@ -20,49 +22,59 @@ impl From<Fpr> for u8 {
     }
 }
 
-/// A register of either class: 0..32 are [`Gpr`], 32..64 are [`Fpr`].
+/// A register of either class: by [`Self::index`], 0..32 are [`Gpr`], 32..64 are [`Fpr`].
+///
+/// The bit above the index is always set, so that an `Option<Reg>` is a byte too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Reg(u8);
+pub(crate) struct Reg(NonZeroU8);
 
 const FIRST_FPR: u8 = 32;
+const MARK: u8 = 64;
 
 impl Reg {
+    const fn new(index: u8) -> Self {
+        match NonZeroU8::new(index | MARK) {
+            Some(marked) => Self(marked),
+            None => unreachable!(),
+        }
+    }
+
     pub(crate) const fn int(reg: Gpr) -> Self {
-        Self(reg.0)
+        Self::new(reg.0)
     }
 
     pub(crate) const fn float(reg: Fpr) -> Self {
-        Self(reg.0 + FIRST_FPR)
+        Self::new(reg.0 | FIRST_FPR)
     }
 
     /// The register with this [`Self::index`].
     #[inline]
     pub(crate) fn from_index(index: usize) -> Self {
-        Self(index as u8 & 63)
+        Self::new(index as u8 & (MARK - 1))
     }
 
     pub(crate) const fn is_float(self) -> bool {
-        self.0 >= FIRST_FPR
+        self.0.get() & FIRST_FPR != 0
     }
 
     /// The integer register. The caller knows the class.
     #[inline]
     pub(crate) fn gpr(self) -> Gpr {
         debug_assert!(!self.is_float());
-        Gpr(self.0)
+        Gpr(self.0.get() & (FIRST_FPR - 1))
     }
 
     /// The float register. The caller knows the class.
     #[inline]
     pub(crate) fn fpr(self) -> Fpr {
         debug_assert!(self.is_float());
-        Fpr(self.0 & (FIRST_FPR - 1))
+        Fpr(self.0.get() & (FIRST_FPR - 1))
     }
 
     /// Position in a table over both classes, below 64.
     #[inline]
-    pub(crate) fn index(self) -> usize {
-        usize::from(self.0 & 63)
+    pub(crate) const fn index(self) -> usize {
+        (self.0.get() & (MARK - 1)) as usize
     }
 }
 
@@ -92,26 +104,37 @@ impl RegSet {
         let mut bits = 0;
         let mut i = 0;
         while i < regs.len() {
-            bits |= 1 << regs[i].0;
+            bits |= 1 << regs[i].index();
             i += 1;
         }
         Self(bits)
+    }
+
+    pub(crate) const fn one(reg: Reg) -> Self {
+        Self(1 << reg.index())
     }
 
     pub(crate) fn is_empty(self) -> bool {
         self.0 == 0
     }
 
+    pub(crate) fn len(self) -> usize {
+        self.0.count_ones() as usize
+    }
+
+    #[inline]
     pub(crate) fn contains(self, reg: Reg) -> bool {
-        self.0 & 1 << reg.0 != 0
+        self.0 & Self::one(reg).0 != 0
     }
 
+    #[inline]
     pub(crate) fn insert(&mut self, reg: Reg) {
-        self.0 |= 1 << reg.0;
+        self.0 |= Self::one(reg).0;
     }
 
+    #[inline]
     pub(crate) fn remove(&mut self, reg: Reg) {
-        self.0 &= !(1 << reg.0);
+        self.0 &= !Self::one(reg).0;
     }
 
     pub(crate) fn union(self, other: Self) -> Self {
@@ -131,7 +154,7 @@ impl RegSet {
         if self.0 == 0 {
             None
         } else {
-            Some(Reg(self.0.trailing_zeros() as u8))
+            Some(Reg::new(self.0.trailing_zeros() as u8))
         }
     }
 }

@@ -5,19 +5,63 @@
 
 use super::code::Site;
 
-/// Appends a function's sites. Cold sites come after the body, so both deltas may be large, but
-/// the code offsets ascend.
-pub(crate) fn encode(sites: &[Site], body_pos: u32, out: &mut Vec<u8>) {
-    let (mut code, mut wasm) = (0, body_pos);
-    for site in sites {
-        leb128(site.code - code, out);
-        let delta = site.wasm.wrapping_sub(wasm) as i32;
-        leb128((delta << 1 ^ delta >> 31) as u32, out);
-        (code, wasm) = (site.code, site.wasm);
+/// A function's sites, encoded as they come. Cold ones come after the body, so both deltas may be
+/// large, but the code offsets ascend.
+#[derive(Clone, Debug)]
+pub(crate) struct Sites {
+    bytes: Vec<u8>,
+    body_pos: u32,
+    last: Site,
+}
+
+impl Sites {
+    pub(crate) fn new() -> Self {
+        Self {
+            bytes: Vec::new(),
+            body_pos: 0,
+            last: Site { code: 0, wasm: 0 },
+        }
+    }
+
+    /// Forgets all; a function begins whose body is at `body_pos`.
+    pub(crate) fn start(&mut self, body_pos: u32) {
+        self.bytes.clear();
+        self.body_pos = body_pos;
+        self.last = Site {
+            code: 0,
+            wasm: body_pos,
+        };
+    }
+
+    #[inline]
+    pub(crate) fn push(&mut self, site: Site) {
+        let ahead = site.code - self.last.code;
+        let delta = site.wasm.wrapping_sub(self.last.wasm) as i32;
+        let delta = (delta << 1 ^ delta >> 31) as u32;
+        self.last = site;
+        if ahead | delta < 0x80 {
+            self.bytes.extend_from_slice(&[ahead as u8, delta as u8]);
+        } else {
+            self.push_long(ahead, delta);
+        }
+    }
+
+    #[inline(never)]
+    fn push_long(&mut self, ahead: u32, delta: u32) {
+        leb128(ahead, &mut self.bytes);
+        leb128(delta, &mut self.bytes);
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Site> {
+        decode(&self.bytes, self.body_pos)
     }
 }
 
-/// Reads back what [`encode`] wrote.
+/// Reads back the bytes of [`Sites`].
 pub(crate) fn decode(mut bytes: &[u8], body_pos: u32) -> impl Iterator<Item = Site> {
     let mut site = Site {
         code: 0,
@@ -34,7 +78,6 @@ pub(crate) fn decode(mut bytes: &[u8], body_pos: u32) -> impl Iterator<Item = Si
     })
 }
 
-#[inline]
 fn leb128(mut value: u32, out: &mut Vec<u8>) {
     while value >= 0x80 {
         out.push(value as u8 | 0x80);
@@ -77,8 +120,11 @@ mod tests {
                 wasm: 0,
             },
         ];
-        let mut bytes = Vec::new();
-        encode(&sites, 1000, &mut bytes);
-        assert!(decode(&bytes, 1000).eq(sites));
+        let mut encoded = Sites::new();
+        for body_pos in [1000, 7] {
+            encoded.start(body_pos);
+            sites.iter().for_each(|&site| encoded.push(site));
+            assert!(encoded.iter().eq(sites));
+        }
     }
 }

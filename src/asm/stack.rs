@@ -116,25 +116,34 @@ impl Operand {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LocalState {
     pub(crate) ty: ValType,
-    /// The register that is this local throughout the function.
-    pub(crate) pin: Option<Reg>,
-    /// A register that holds the same value as the home, until something evicts it.
-    pub(crate) cache: Option<Reg>,
+    /// A register that holds its value: if `pinned`, it is the local throughout the function;
+    /// else it is a copy of the home, until something evicts it.
+    pub(crate) reg: Option<Reg>,
+    pub(crate) pinned: bool,
     /// Displacement of the home from `sp`.
     pub(crate) home: i32,
     /// Topmost operand that waits for this local, or [`NONE`].
     pub(crate) pending: u32,
 }
 
+impl LocalState {
+    #[inline]
+    pub(crate) fn pin(&self) -> Option<Reg> {
+        if self.pinned { self.reg } else { None }
+    }
+}
+
 /// Whose value a register holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Owner {
-    Nobody,
     /// Operand at this depth, counted from the bottom.
     Operand(u32),
     /// Copy of an unpinned local.
     Local(u32),
 }
+
+/// Of a packed [`Owner`]: it is a local. There are fewer operands and locals than that.
+const LOCAL_OWNER: u32 = 1 << 31;
 
 /// Registers lent by the backend that are not pinned, and who owns them.
 #[derive(Debug)]
@@ -144,34 +153,63 @@ pub(crate) struct Registers {
     pub(crate) used: RegSet,
     /// In use by the record at hand: not to be given away before it ends.
     pub(crate) held: RegSet,
-    pub(crate) owner: [Owner; 64],
+    /// Of those in `used`; a word each.
+    owners: [u32; 64],
 }
 
-impl Registers {
-    pub(crate) fn new() -> Self {
+impl Default for Registers {
+    fn default() -> Self {
         Self {
             allocatable: RegSet::EMPTY,
             used: RegSet::EMPTY,
             held: RegSet::EMPTY,
-            owner: [Owner::Nobody; 64],
+            owners: [0; 64],
         }
     }
+}
 
+impl Registers {
+    #[inline]
     pub(crate) fn set_owner(&mut self, reg: Reg, owner: Owner) {
-        self.owner[reg.index()] = owner;
+        self.owners[reg.index()] = match owner {
+            Owner::Operand(depth) => depth,
+            Owner::Local(local) => local | LOCAL_OWNER,
+        };
         self.used.insert(reg);
     }
 
+    /// The owner of a register, if it has one.
+    #[inline]
+    pub(crate) fn owner(&self, reg: Reg) -> Option<Owner> {
+        if !self.used.contains(reg) {
+            return None;
+        }
+        let owner = self.owners[reg.index()];
+        Some(if owner & LOCAL_OWNER == 0 {
+            Owner::Operand(owner)
+        } else {
+            Owner::Local(owner & !LOCAL_OWNER)
+        })
+    }
+
+    #[inline]
     pub(crate) fn release(&mut self, reg: Reg) {
-        self.owner[reg.index()] = Owner::Nobody;
         self.used.remove(reg);
     }
 
     /// Whether the record at hand holds `reg` alone and may overwrite it.
+    #[inline]
     pub(crate) fn is_temporary(&self, reg: Reg) -> bool {
-        self.held.contains(reg) && self.allocatable.contains(reg) && !self.used.contains(reg)
+        self.temporary().contains(reg)
     }
 
+    /// Registers that the record at hand holds alone and may overwrite.
+    #[inline]
+    pub(crate) fn temporary(&self) -> RegSet {
+        self.held.intersection(self.allocatable).without(self.used)
+    }
+
+    #[inline]
     pub(crate) fn free(&self, class: RegSet) -> RegSet {
         self.allocatable
             .intersection(class)
@@ -181,6 +219,7 @@ impl Registers {
 }
 
 /// The registers of the class that values of `ty` live in.
+#[inline]
 pub(crate) fn class(ty: ValType) -> RegSet {
     if ty.is_float() {
         RegSet::FLOATS

@@ -7,7 +7,6 @@ use super::compile::{Context, Emitter};
 use super::driver::{FuncCode, MAX_CODE};
 use super::isa::{Isa, IsaOptions};
 use super::map::{CodeBytes, CodePages};
-use super::sites;
 use crate::error::Error;
 use crate::ir::decode::Body;
 use crate::ir::func::Func;
@@ -102,7 +101,7 @@ impl Gather for Vec<u8> {
 pub(super) struct Part<B> {
     pub(super) bytes: B,
     pub(super) funcs: Vec<FuncCode>,
-    /// See [`sites`].
+    /// See [`super::sites`].
     pub(super) sites: Vec<u8>,
     pub(super) relocs: Vec<Reloc>,
 }
@@ -162,7 +161,7 @@ impl<I: Isa> Worker<I> {
         let end = start + buf.code().len();
         check_size(end, pos)?;
         part.bytes.append(buf.code())?;
-        sites::encode(&buf.sites, self.func.body_pos, &mut part.sites);
+        part.sites.extend_from_slice(buf.sites.bytes());
         let start = start as u32;
         part.funcs.push(FuncCode {
             start,

@@ -132,9 +132,9 @@
 ;;      mov [r14+0x178], rdi
 ;;      mov [r14+0x170], r8d
 ;;      movaps xmm1, xmm9
-;;      mov eax, r8d
-;;      mov rcx, rdi
 ;;      movaps xmm0, xmm8
+;;      mov rcx, rdi
+;;      mov eax, r8d
 ;;      add rsp, 0x38
 ;;      ret
 
@@ -226,8 +226,8 @@
 ;;      str x1, [x28, #0x178]
 ;;      str w2, [x28, #0x170]
 ;;      fmov d1, d9
-;;      mov w0, w2
 ;;      fmov d0, d8
+;;      mov w0, w2
 ;;      ldr x30, [sp, #0x38]
 ;;      add sp, sp, #0x40
 ;;      ret

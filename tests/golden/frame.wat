@@ -50,8 +50,8 @@
 ;;      mov [rsp+0x18], rbp
 ;;      mov [rsp+0x20], r12
 ;;      mov r12d, eax
-;;      mov ebp, 0
 ;;      mov ebx, 0
+;;      mov ebp, 0
 ;; L1   lea eax, [rbx+rbp]
 ;;      call function 0
 ;;      mov ebp, eax
@@ -153,8 +153,8 @@
 ;;      stp x19, x20, [sp, #0x10]
 ;;      stp x21, x30, [sp, #0x20]
 ;;      mov w21, w0
-;;      mov w20, #0x0
 ;;      mov w19, #0x0
+;;      mov w20, #0x0
 ;; L1   add w0, w20, w19
 ;;      bl function 0
 ;;      mov w20, w0

@@ -64,8 +64,7 @@
 ;;      test r8d, r8d
 ;;      mov eax, 2
 ;;      mov ecx, 1
-;;      cmove ecx, eax
-;;      mov eax, ecx
+;;      cmovne eax, ecx
 ;;      add rsp, 0x18
 ;;      ret
 
@@ -110,8 +109,7 @@
 ;;      cmp w1, #0x0
 ;;      mov w0, #0x2
 ;;      mov w2, #0x1
-;;      csel w2, w2, w0, ne
-;;      mov w0, w2
+;;      csel w0, w2, w0, ne
 ;;      ldr x30, [sp, #0x18]
 ;;      add sp, sp, #0x20
 ;;      ret

@@ -71,22 +71,21 @@
 ;;      lea edi, [r8+0xf]
 ;;      mov [rsp+0x50], eax
 ;;      lea eax, [r8+0x10]
-;;      imul edi, eax
-;;      imul esi, edi
-;;      imul edx, esi
-;;      imul ecx, edx
-;;      imul ecx, [rsp+0x50]
-;;      imul ecx, [rsp+0x48]
-;;      imul ecx, [rsp+0x40]
-;;      imul ecx, [rsp+0x38]
-;;      imul ecx, [rsp+0x30]
-;;      imul ecx, [rsp+0x28]
-;;      imul ecx, [rsp+0x20]
-;;      imul ecx, [rsp+0x18]
-;;      imul ecx, [rsp+0x10]
-;;      imul ecx, [rsp+8]
-;;      imul ecx, [rsp]
-;;      mov eax, ecx
+;;      imul eax, edi
+;;      imul eax, esi
+;;      imul eax, edx
+;;      imul eax, ecx
+;;      imul eax, [rsp+0x50]
+;;      imul eax, [rsp+0x48]
+;;      imul eax, [rsp+0x40]
+;;      imul eax, [rsp+0x38]
+;;      imul eax, [rsp+0x30]
+;;      imul eax, [rsp+0x28]
+;;      imul eax, [rsp+0x20]
+;;      imul eax, [rsp+0x18]
+;;      imul eax, [rsp+0x10]
+;;      imul eax, [rsp+8]
+;;      imul eax, [rsp]
 ;;      add rsp, 0x88
 ;;      ret
 ;; $spill_float
@@ -223,23 +222,22 @@
 ;;      str w2, [sp, #0x8]
 ;;      add w2, w1, #0x10
 ;;      mul w0, w0, w2
-;;      mul w14, w14, w0
-;;      mul w13, w13, w14
-;;      mul w12, w12, w13
-;;      mul w11, w11, w12
-;;      mul w10, w10, w11
-;;      mul w9, w9, w10
-;;      mul w8, w8, w9
-;;      mul w7, w7, w8
-;;      mul w6, w6, w7
-;;      mul w5, w5, w6
-;;      mul w4, w4, w5
-;;      mul w3, w3, w4
-;;      ldr w0, [sp, #0x8]
-;;      mul w3, w3, w0
-;;      ldr w0, [sp]
-;;      mul w3, w3, w0
-;;      mov w0, w3
+;;      mul w0, w14, w0
+;;      mul w0, w13, w0
+;;      mul w0, w12, w0
+;;      mul w0, w11, w0
+;;      mul w0, w10, w0
+;;      mul w0, w9, w0
+;;      mul w0, w8, w0
+;;      mul w0, w7, w0
+;;      mul w0, w6, w0
+;;      mul w0, w5, w0
+;;      mul w0, w4, w0
+;;      mul w0, w3, w0
+;;      ldr w2, [sp, #0x8]
+;;      mul w0, w0, w2
+;;      ldr w2, [sp]
+;;      mul w0, w0, w2
 ;;      ldr x30, [sp, #0x88]
 ;;      add sp, sp, #0x90
 ;;      ret

@@ -71,8 +71,8 @@
 ;; $fill
 ;;      mov r11, [r14]
 ;;      lea rax, [r11+0x60]
-;;      mov rcx, rax
 ;;      mov edx, [rsp+8]
+;;      mov rcx, rax
 ;;      mov eax, [rsp]
 ;;      mov esi, 0
 ;;      mov dword ptr [r14+0x14], 9
@@ -177,8 +177,8 @@
 ;; $fill
 ;;      ldr x16, [x28]
 ;;      add x0, x16, #0x60
-;;      mov x1, x0
 ;;      ldr w2, [sp, #0x8]
+;;      mov x1, x0
 ;;      ldr w0, [sp]
 ;;      mov w3, #0x0
 ;;      mov w16, #0x9

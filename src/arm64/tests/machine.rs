@@ -184,7 +184,7 @@ impl Machine {
         for body in bodies {
             let done = (self.attempt..).find_map(|attempt| assemble(self.mode, attempt, &body));
             let (isa, handlers) = done.expect("some attempt reaches");
-            parts.push((bytes.len(), isa.buf.sites.clone(), handlers));
+            parts.push((bytes.len(), isa.buf.sites.iter().collect(), handlers));
             bytes.extend_from_slice(isa.buf.code());
         }
         let mut map = MmapMut::map_anon(bytes.len()).expect("memory");
