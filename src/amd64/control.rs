@@ -46,21 +46,16 @@ impl Amd64 {
     }
 
     /// Points the `call` or `jmp` whose field is at `pos` to `target`.
-    pub(super) fn patch_rel32(code: &mut [u8], pos: usize, target: usize) -> bool {
-        let Ok(distance) = i32::try_from(target as i64 - (pos as i64 + 4)) else {
-            return false;
-        };
+    pub(super) fn patch_rel32(code: &mut [u8], pos: usize, target: usize) {
+        let distance = target as i64 - (pos as i64 + 4);
+        let distance = i32::try_from(distance).expect("a module's code is smaller than 2 GiB");
         code[pos..pos + 4].copy_from_slice(&distance.to_le_bytes());
-        true
     }
 
-    /// Appends a jump to `target`, and tells where it is.
-    pub(super) fn append_jump(code: &mut Vec<u8>, target: usize) -> usize {
-        let at = code.len();
-        code.extend([0xe9, 0, 0, 0, 0]);
-        let reaches = Self::patch_rel32(code, at + 1, target);
-        assert!(reaches, "a module's code is smaller than 2 GiB");
-        at
+    /// Writes a jump to `target`.
+    pub(super) fn write_jump(code: &mut [u8], pos: usize, target: usize) {
+        code[pos] = 0xe9;
+        Self::patch_rel32(code, pos + 1, target);
     }
 
     /// The distance to a bound label if an 8-bit field at the end of a 2-byte jump can hold it.

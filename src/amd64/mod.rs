@@ -80,6 +80,8 @@ impl Isa for Amd64 {
         remainder: regs::RDX,
     });
     const CALL_INDEX: Gpr = regs::R10;
+    const CALL_REACH: usize = i32::MAX as usize;
+    const VENEER: usize = 5;
 
     fn new(options: IsaOptions) -> Self {
         Self {
@@ -107,12 +109,12 @@ impl Isa for Amd64 {
         true
     }
 
-    fn patch_call(code: &mut [u8], pos: usize, target: usize) -> bool {
-        Self::patch_rel32(code, pos, target)
+    fn patch_call(code: &mut [u8], pos: usize, target: usize) {
+        Self::patch_rel32(code, pos, target);
     }
 
-    fn veneer(code: &mut Vec<u8>, target: usize) -> usize {
-        Self::append_jump(code, target)
+    fn veneer(code: &mut [u8], pos: usize, target: usize) {
+        Self::write_jump(code, pos, target);
     }
 
     fn imm_fits(user: ImmUse, size: Size, imm: i64) -> bool {

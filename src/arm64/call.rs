@@ -177,13 +177,6 @@ impl Arm64 {
         }
     }
 
-    pub(super) fn call_direct(&mut self, func: FuncIdx) {
-        let pos = self.buf.offset();
-        self.buf.reloc(pos, func.0);
-        emit!(self; bl 0);
-        self.buf.site();
-    }
-
     /// `CALLEE` is the callee's record at the call.
     pub(super) fn call_import(&mut self, import: i32) {
         self.load_pointer(CALLEE, import);

@@ -7,6 +7,7 @@ use crate::asm::abi::{self, TrapCode};
 use crate::asm::code::CodeLabel;
 use crate::asm::isa::Cond;
 use crate::asm::regs::{Gpr, RegSet};
+use crate::ir::types::FuncIdx;
 use crate::ir::types::Size::{self, S32, S64};
 
 /// Which branches reach any place in the function.
@@ -14,7 +15,7 @@ use crate::ir::types::Size::{self, S32, S64};
 pub(super) enum Reach {
     /// Below 1 MiB: conditional ones.
     Near,
-    /// Below 128 MiB: `b` and `bl`.
+    /// Below 64 MiB: `b` and `bl`.
     Far,
     /// Any size: none does, the distance is computed.
     Huge,
@@ -50,7 +51,13 @@ const CBZ: u32 = 0x3400_0000;
 const SHORT_TABLE: usize = 4;
 
 /// Instructions of a [`Arm64::wide_jump`].
-const WIDE_WORDS: u32 = 5;
+pub(super) const WIDE_WORDS: usize = 5;
+
+/// What a `bl` reaches forward; backward it is one more word.
+pub(super) const CALL_REACH: usize = 1 << 27;
+
+const BR_TMP: u32 = 0xd61f_0200;
+const BLR_TMP: u32 = 0xd63f_0200;
 
 /// The field of a `b` or `bl`, if the distance fits.
 fn branch_field(distance: i64) -> Option<u32> {
@@ -68,37 +75,43 @@ fn cond_field(distance: i64) -> Option<u32> {
         .then_some((words as u32 & 0x7_ffff) << 5)
 }
 
-/// The instructions that go to `distance` from the first of them.
-fn wide_words(distance: i64) -> [u32; WIDE_WORDS as usize] {
+/// The instructions that go to `distance` from the first of them, or call what is there.
+fn wide_words(distance: i64, go: u32) -> [u32; WIDE_WORDS] {
     let part = |i: u32| (distance >> (16 * i)) as u32 & 0xffff;
     [
         0x1000_0000 | rd(TMP),                  // adr tmp, .
         0x5280_0000 | part(0) << 5 | rd(INDEX), // movz index32, low
         0x72a0_0000 | part(1) << 5 | rd(INDEX), // movk index32, high, lsl 16
         0x8b2f_c000 | rn(TMP) | rd(TMP),        // add tmp, tmp, index32, sxtw
-        0xd61f_0000 | rn(TMP),                  // br tmp
+        go,
     ]
 }
 
-const _: () = assert!(INDEX.0 == 15, "wide_words adds w15");
+const _: () = assert!(
+    INDEX.0 == 15 && TMP.0 == 16,
+    "wide_words adds w15, and goes to x16"
+);
 
-/// Points the `bl` at `pos` to `target`.
-pub(super) fn patch_call(code: &mut [u8], pos: usize, target: usize) -> bool {
-    let Some(field) = branch_field(target as i64 - pos as i64) else {
-        return false;
-    };
-    code[pos..pos + 4].copy_from_slice(&(BL | field).to_le_bytes());
-    true
+/// Points the call at `pos` to `target`: a `bl`, or the words of [`Arm64::call_direct`].
+pub(super) fn patch_call(code: &mut [u8], pos: usize, target: usize) {
+    let distance = target as i64 - pos as i64;
+    if u32::from_le_bytes(*word_at(code, pos)) & BL != BL {
+        return put_words(code, pos, wide_words(distance, BLR_TMP));
+    }
+    let field = branch_field(distance).expect("the linker keeps callees within reach");
+    *word_at(code, pos) = (BL | field).to_le_bytes();
 }
 
-/// Appends a jump to `target`, anywhere within 2 GiB. Direct calls leave it the scratch registers.
-pub(super) fn veneer(code: &mut Vec<u8>, target: usize) -> usize {
-    code.resize(code.len().next_multiple_of(4), 0);
-    let pos = code.len();
-    for word in wide_words(target as i64 - pos as i64) {
-        code.extend(word.to_le_bytes());
+/// Writes a jump from `pos` to `target`.
+pub(super) fn veneer(code: &mut [u8], pos: usize, target: usize) {
+    let distance = target as i64 - pos as i64;
+    put_words(code, pos, wide_words(distance, BR_TMP));
+}
+
+fn put_words(code: &mut [u8], pos: usize, words: [u32; WIDE_WORDS]) {
+    for (i, word) in words.into_iter().enumerate() {
+        *word_at(code, pos + 4 * i) = word.to_le_bytes();
     }
-    pos
 }
 
 /// The word at `pos`.
@@ -117,9 +130,7 @@ fn patch(code: &mut [u8], pos: usize, kind: u8, distance: i64) -> Option<()> {
         COND => old | cond_field(distance)?,
         TABLE => old.wrapping_add(distance as u32),
         WIDE => {
-            for (i, word) in wide_words(distance).into_iter().enumerate() {
-                *word_at(code, pos + 4 * i) = word.to_le_bytes();
-            }
+            put_words(code, pos, wide_words(distance, BR_TMP));
             return Some(());
         }
         other => unreachable!("no fix-up has kind {other}"),
@@ -129,8 +140,11 @@ fn patch(code: &mut [u8], pos: usize, kind: u8, distance: i64) -> Option<()> {
 }
 
 impl Arm64 {
-    /// Patches the fix-ups. False if one is out of reach.
+    /// Patches the fix-ups. False if one is out of reach, or a call might be.
     pub(super) fn finish(&mut self) -> bool {
+        if self.reach != Reach::Huge && self.buf.offset() as usize > CALL_REACH / 2 {
+            return false;
+        }
         let fixups = std::mem::take(&mut self.buf.fixups);
         let reach = fixups.iter().all(|fixup| {
             let target = self.buf.label_offset(fixup.label);
@@ -160,9 +174,24 @@ impl Arm64 {
     /// A jump to anywhere. Clobbers `TMP` and `INDEX`.
     fn wide_jump(&mut self, label: CodeLabel) {
         self.needs(label, WIDE);
-        for word in wide_words(0) {
+        for word in wide_words(0, BR_TMP) {
             self.word(word);
         }
+    }
+
+    /// A `bl`, or in a huge function instructions that call anything. The callee's frame begins
+    /// with the scratch registers free.
+    pub(super) fn call_direct(&mut self, func: FuncIdx) {
+        let pos = self.buf.offset();
+        self.buf.reloc(pos, func.0);
+        if self.reach == Reach::Huge {
+            for word in wide_words(0, BLR_TMP) {
+                self.word(word);
+            }
+        } else {
+            self.word(BL);
+        }
+        self.buf.site();
     }
 
     /// Clobbers `TMP` and `INDEX` in a huge function.
@@ -174,7 +203,7 @@ impl Arm64 {
     /// `bl` to a label of the function.
     pub(super) fn call_label(&mut self, label: CodeLabel) {
         if self.reach == Reach::Huge {
-            let distance = 4 + 4 * WIDE_WORDS;
+            let distance = 4 + 4 * WIDE_WORDS as u32;
             emit!(self; adr x30, distance as i32);
         }
         self.branch_always(BL, label);
@@ -220,7 +249,7 @@ impl Arm64 {
                 return self.word(op);
             }
             Reach::Far => self.skip(op ^ negate, 1),
-            Reach::Huge => self.skip(op ^ negate, WIDE_WORDS),
+            Reach::Huge => self.skip(op ^ negate, WIDE_WORDS as u32),
         }
         self.jump(label);
     }

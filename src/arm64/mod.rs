@@ -104,6 +104,8 @@ impl Isa for Arm64 {
     const SLOT_OPERANDS: bool = false;
     const FIXED_DIV: Option<FixedDiv> = None;
     const CALL_INDEX: Gpr = regs::INDEX;
+    const CALL_REACH: usize = control::CALL_REACH;
+    const VENEER: usize = 4 * control::WIDE_WORDS;
 
     fn new(options: IsaOptions) -> Self {
         Self {
@@ -133,12 +135,12 @@ impl Isa for Arm64 {
         Self::finish(self)
     }
 
-    fn patch_call(code: &mut [u8], pos: usize, target: usize) -> bool {
-        control::patch_call(code, pos, target)
+    fn patch_call(code: &mut [u8], pos: usize, target: usize) {
+        control::patch_call(code, pos, target);
     }
 
-    fn veneer(code: &mut Vec<u8>, target: usize) -> usize {
-        control::veneer(code, target)
+    fn veneer(code: &mut [u8], pos: usize, target: usize) {
+        control::veneer(code, pos, target);
     }
 
     #[inline]

@@ -1,9 +1,9 @@
 //! Compiles a module's functions with one backend and places them behind each other.
 
 use super::abi::InstanceLayout;
-use super::code::Reloc;
 use super::compile::Context;
 use super::isa::{Isa, IsaOptions};
+use super::link::link;
 use super::map::CodeBytes;
 use super::parallel;
 use super::sites;
@@ -112,41 +112,14 @@ pub(crate) fn compile<I: Isa + Send>(
     } else {
         all = parallel::compile(&cx, bytes, bodies, options, workers, all)?;
     }
-    link::<I>(module, all)
-}
-
-/// Points direct calls to their callees.
-fn link<I: Isa>(module: &ModuleInfo, part: Part<CodeBytes>) -> Result<ModuleCode, Error> {
-    let Part {
-        mut bytes,
-        funcs,
-        mut sites,
-        relocs,
-    } = part;
-    let mut far = Vec::new();
-    for Reloc { pos, func } in relocs {
-        let callee: &FuncCode = &funcs[(func - module.imported_funcs) as usize];
-        let (pos, target) = (pos as usize, callee.entry as usize);
-        if !I::patch_call(&mut bytes, pos, target) {
-            far.push((pos, target));
-        }
+    for reloc in &mut all.relocs {
+        reloc.func -= module.imported_funcs;
     }
-    if !far.is_empty() {
-        let mut longer = bytes.to_vec();
-        for (pos, target) in far {
-            let veneer = I::veneer(&mut longer, target);
-            if !I::patch_call(&mut longer, pos, veneer) {
-                let what = "a call further than the machine reaches";
-                return Err(Error::unsupported(0, what));
-            }
-        }
-        bytes = CodeBytes::with_capacity(longer.len())?;
-        bytes.extend_from_slice(&longer)?;
-    }
-    sites.shrink_to_fit();
-    Ok(ModuleCode {
-        bytes,
-        funcs,
-        sites,
-    })
+    all.sites.shrink_to_fit();
+    let code = ModuleCode {
+        bytes: all.bytes,
+        funcs: all.funcs,
+        sites: all.sites,
+    };
+    link::<I>(code, all.relocs)
 }

@@ -162,6 +162,11 @@ pub(crate) trait Isa: Sized {
     /// Holds the table index at [`Self::call_indirect`]. Never in a [`RegFile`], and untouched by
     /// the methods under "Moves", which place the call's arguments meanwhile.
     const CALL_INDEX: Gpr;
+    /// Direct calls reach any function in a module's code of at most so many bytes. In a function
+    /// larger than half of that, they reach further: anything there can be.
+    const CALL_REACH: usize;
+    /// Bytes of a veneer.
+    const VENEER: usize;
 
     fn new(options: IsaOptions) -> Self;
     fn regs(mode: MemoryMode) -> &'static RegFile;
@@ -171,10 +176,11 @@ pub(crate) trait Isa: Sized {
     /// Patches the fix-ups, once every label is bound. False if branches do not reach: then the
     /// function is to be emitted again, as the next attempt.
     fn finish(&mut self) -> bool;
-    /// Points the call at `pos` in a module's code to `target`. False if it cannot reach.
-    fn patch_call(code: &mut [u8], pos: usize, target: usize) -> bool;
-    /// Appends a stub at `code`'s end that reaches any `target` in it, for calls that cannot.
-    fn veneer(code: &mut Vec<u8>, target: usize) -> usize;
+    /// Points the call at `pos` in a module's code to `target`.
+    fn patch_call(code: &mut [u8], pos: usize, target: usize);
+    /// Writes a jump to `pos` that reaches any `target`, for calls that cannot. Only a call's
+    /// scratch registers may change on the way.
+    fn veneer(code: &mut [u8], pos: usize, target: usize);
 
     // Frames.
     /// The entry for calls through a reference: if the callee register's instance is not the

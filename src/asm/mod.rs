@@ -10,6 +10,7 @@ pub(crate) mod compile;
 pub(crate) mod driver;
 mod frame;
 pub(crate) mod isa;
+pub(crate) mod link;
 pub(crate) mod map;
 mod memory;
 mod merge;

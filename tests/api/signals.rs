@@ -76,6 +76,18 @@ fn child(case: &str) -> ! {
     std::process::exit(0)
 }
 
+/// Starts this program once more, through the emulator if one runs it.
+fn this_program() -> Command {
+    let program = std::env::current_exe().unwrap();
+    let Ok(emulator) = std::env::var("PRONTO_TEST_EMULATOR") else {
+        return Command::new(program);
+    };
+    let mut words = emulator.split_whitespace();
+    let mut command = Command::new(words.next().expect("the emulator's name"));
+    command.args(words).arg(program);
+    command
+}
+
 #[test]
 fn pass_through() {
     if let Ok(case) = std::env::var(CASE) {
@@ -94,7 +106,7 @@ fn pass_through() {
         ("std read", killed),
     ];
     for (case, expected) in cases {
-        let status = Command::new(std::env::current_exe().unwrap())
+        let status = this_program()
             .args(["--exact", "signals::pass_through"])
             .env(CASE, case)
             .stdout(Stdio::null())

@@ -8,6 +8,7 @@ mod grow;
 mod memory_ops;
 mod operands;
 mod pending;
+mod ranges;
 mod reference;
 mod registers;
 #[path = "../support/rng.rs"]

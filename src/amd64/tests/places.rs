@@ -412,16 +412,33 @@ fn exits_pass_their_numbers() {
 }
 
 #[test]
-fn calls_are_patched_if_they_reach() {
-    let mut code = vec![0xe8, 0, 0, 0, 0, 0xc3];
-    assert!(Amd64::patch_call(&mut code, 1, 0));
-    assert_eq!(decode(&code)[0].near_branch_target(), 0);
-    assert!(Amd64::patch_call(&mut code, 1, 5 + i32::MAX as usize));
-    assert!(!Amd64::patch_call(&mut code, 1, 6 + i32::MAX as usize));
-    let veneer = Amd64::veneer(&mut code, 3);
-    let jump = &decode(&code[veneer..])[0];
-    let target = jump.near_branch_target().wrapping_add(veneer as u64);
-    assert_eq!((veneer, target), (6, 3));
+fn calls_and_veneers_reach_their_target() {
+    let mut code = vec![0xe8, 0, 0, 0, 0, 0xc3, 0, 0, 0, 0, 0];
+    for target in [0, 3, 5 + i32::MAX as usize] {
+        Amd64::patch_call(&mut code, 1, target);
+        assert_eq!(decode(&code[..5])[0].near_branch_target(), target as u64);
+    }
+    Amd64::veneer(&mut code, 6, 3);
+    let jump = &decode(&code[6..])[0];
+    assert_eq!(jump.near_branch_target().wrapping_add(6), 3);
+    assert_eq!(jump.len(), Amd64::VENEER);
+}
+
+/// The linker's islands, on a machine whose calls need none.
+#[test]
+fn islands_are_between_functions() {
+    let (entries, relocs, code) = crate::asm::link::tests::linked::<Amd64>(|isa, func| {
+        isa.call_direct(FuncIdx(func));
+    });
+    for (pos, callee) in relocs {
+        let call = &decode(&code[pos - 1..pos + 4])[0];
+        let mut target = call.near_branch_target().wrapping_add(pos as u64 - 1) as usize;
+        if code[target] == 0xe9 {
+            let jump = &decode(&code[target..target + 5])[0];
+            target = jump.near_branch_target().wrapping_add(target as u64) as usize;
+        }
+        assert_eq!(target, entries[callee]);
+    }
 }
 
 #[test]

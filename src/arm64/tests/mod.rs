@@ -1,6 +1,7 @@
 //! What the emitters write, by disassembly, and on the machine itself what it does.
 
 mod encoding;
+mod encoding_control;
 mod encoding_memory;
 #[cfg(target_arch = "aarch64")]
 mod machine;

@@ -7,6 +7,7 @@ use crate::asm::abi::{MemoryMode, TrapCode};
 use crate::asm::isa::{Cond, Isa};
 use crate::asm::regs::Gpr;
 use crate::ir::op::IntCmp;
+use crate::ir::types::FuncIdx;
 use crate::ir::types::Size::S32;
 
 const NOP: u32 = 0xd503_201f;
@@ -117,30 +118,90 @@ fn module(len: usize) -> Vec<u8> {
 #[test]
 fn calls_at_their_limit() {
     let mut code = module(BRANCH_REACH + 64);
-    assert!(Arm64::patch_call(&mut code, 0, BRANCH_REACH - 4));
+    let put = |code: &mut [u8], pos: usize| {
+        code[pos..pos + 4].copy_from_slice(&0x9400_0000u32.to_le_bytes());
+    };
+    put(&mut code, 0);
+    Arm64::patch_call(&mut code, 0, BRANCH_REACH - 4);
     assert_eq!(disassemble(&code[..4]), ["bl $+0x7fffffc"]);
-    assert!(!Arm64::patch_call(&mut code, 0, BRANCH_REACH));
-    assert!(Arm64::patch_call(&mut code, BRANCH_REACH, 0));
+    put(&mut code, BRANCH_REACH);
+    Arm64::patch_call(&mut code, BRANCH_REACH, 0);
     let call = &code[BRANCH_REACH..BRANCH_REACH + 4];
     assert_eq!(disassemble(call), ["bl $-0x8000000"]);
-    assert!(!Arm64::patch_call(&mut code, BRANCH_REACH + 4, 0));
+}
+
+/// The instructions that go to `distance`.
+fn wide(distance: i64, go: &str) -> [String; 5] {
+    [
+        "adr x16, $+0x0".to_string(),
+        format!("mov w15, #{:#x}", distance & 0xffff),
+        format!("movk w15, #{:#x}, lsl #16", distance >> 16 & 0xffff),
+        "add x16, x16, w15, sxtw".to_string(),
+        go.to_string(),
+    ]
 }
 
 #[test]
 fn veneers_reach_everything() {
     let mut code = module(64);
     for target in [0x7fff_0000, 0, 0x1234_5678] {
-        let at = Arm64::veneer(&mut code, target);
-        let distance = target as i64 - at as i64;
-        assert_eq!(
-            disassemble(&code[at..]),
-            [
-                "adr x16, $+0x0".to_string(),
-                format!("mov w15, #{:#x}", distance & 0xffff),
-                format!("movk w15, #{:#x}, lsl #16", distance >> 16 & 0xffff),
-                "add x16, x16, w15, sxtw".to_string(),
-                "br x16".to_string(),
-            ]
-        );
+        Arm64::veneer(&mut code, 8, target);
+        let distance = target as i64 - 8;
+        assert_eq!(disassemble(&code[8..28]), wide(distance, "br x16"));
+    }
+    assert_eq!(Arm64::VENEER, 20);
+}
+
+#[test]
+fn calls_in_huge_functions_reach_everything() {
+    let mut isa = attempt(2);
+    isa.call_direct(FuncIdx(3));
+    assert!(isa.buf().sites.iter().map(|site| site.code).eq([20]));
+    let mut code = isa.buf().code().to_vec();
+    for target in [0x7fff_0000, 0, 0x1234_5678] {
+        Arm64::patch_call(&mut code, 0, target);
+        assert_eq!(disassemble(&code), wide(target as i64, "blr x16"));
+    }
+}
+
+/// Too large for the linker to promise that an island is near: emitted again, as a huge one.
+#[test]
+fn half_of_a_calls_reach_is_huge() {
+    for number in [0, 1, 2] {
+        let mut isa = attempt(number);
+        fill(&mut isa, Arm64::CALL_REACH as u32 / 2);
+        assert!(Isa::finish(&mut isa));
+        isa.buf().reserve();
+        isa.word(NOP);
+        assert_eq!(Isa::finish(&mut isa), number == 2);
+    }
+}
+
+/// Where a `bl` leads in the end: to the function itself, or by way of a veneer.
+fn callee(code: &[u8], pos: usize) -> usize {
+    let field = u32::from_le_bytes(code[pos..pos + 4].try_into().expect("a word"));
+    let target = pos.wrapping_add_signed((((field << 6) as i32) >> 4) as isize);
+    let text = disassemble(&code[target..target + 4]);
+    if text[0] != "adr x16, $+0x0" {
+        return target;
+    }
+    let half = |at: usize| {
+        i64::from(u32::from_le_bytes(code[at..at + 4].try_into().unwrap()) >> 5 & 0xffff)
+    };
+    let distance = (half(target + 8) << 16 | half(target + 4)) as i32;
+    assert_eq!(
+        disassemble(&code[target..target + 20]),
+        wide(i64::from(distance), "br x16")
+    );
+    target.wrapping_add_signed(distance as isize)
+}
+
+#[test]
+fn islands_are_between_functions() {
+    let (entries, relocs, code) = crate::asm::link::tests::linked::<Arm64>(|isa, func| {
+        isa.call_direct(FuncIdx(func));
+    });
+    for (pos, func) in relocs {
+        assert_eq!(callee(&code, pos), entries[func]);
     }
 }
