@@ -30,44 +30,9 @@ const _: () = assert!(FLOATS % 16 == 0 && align_of::<CallEngine>() == 16);
 const _: () = assert!(HOST_SP < 64);
 
 pub(crate) fn thunks(mode: MemoryMode) -> Thunks {
-    let (enter, resume, exits): (_, _, [unsafe extern "C" fn(); 4]) = match mode {
-        MemoryMode::Explicit => (
-            explicit::enter as unsafe extern "C" fn(*mut CallEngine, *const VmFuncRef, usize),
-            explicit::resume as unsafe extern "C" fn(*mut CallEngine),
-            [
-                explicit::host_call,
-                explicit::builtin,
-                explicit::listener,
-                explicit::check,
-            ],
-        ),
-        MemoryMode::Guard => (
-            guard::enter as unsafe extern "C" fn(*mut CallEngine, *const VmFuncRef, usize),
-            guard::resume as unsafe extern "C" fn(*mut CallEngine),
-            [
-                guard::host_call,
-                guard::builtin,
-                guard::listener,
-                guard::check,
-            ],
-        ),
-    };
-    // The pins and the return address.
-    let exit_frame = match mode {
-        MemoryMode::Explicit => 40,
-        MemoryMode::Guard => 48,
-    };
-    let [host_call, builtin, listener, check] = exits.map(|thunk| thunk as usize);
-    Thunks {
-        enter,
-        resume,
-        host_call,
-        builtin,
-        listener,
-        exit_frame,
-        check,
-        check_frame: CHECK_FRAME,
-        traps: traps(),
+    match mode {
+        MemoryMode::Explicit => explicit::thunks(),
+        MemoryMode::Guard => guard::thunks(),
     }
 }
 
@@ -148,7 +113,7 @@ macro_rules! open_host_frame {
     };
 }
 
-macro_rules! load_args {
+macro_rules! load_int_args {
     () => {
         "
         mov rax, [r14 + {INTS}]
@@ -157,6 +122,13 @@ macro_rules! load_args {
         mov rsi, [r14 + {INTS} + 24]
         mov rdi, [r14 + {INTS} + 32]
         mov r8, [r14 + {INTS} + 40]
+        "
+    };
+}
+
+macro_rules! load_float_args {
+    () => {
+        "
         movaps xmm0, [r14 + {FLOATS}]
         movaps xmm1, [r14 + {FLOATS} + 16]
         movaps xmm2, [r14 + {FLOATS} + 32]
@@ -169,7 +141,7 @@ macro_rules! load_args {
     };
 }
 
-macro_rules! store_args {
+macro_rules! store_int_args {
     () => {
         "
         mov [r14 + {INTS}], rax
@@ -178,6 +150,13 @@ macro_rules! store_args {
         mov [r14 + {INTS} + 24], rsi
         mov [r14 + {INTS} + 32], rdi
         mov [r14 + {INTS} + 40], r8
+        "
+    };
+}
+
+macro_rules! store_float_args {
+    () => {
+        "
         movaps [r14 + {FLOATS}], xmm0
         movaps [r14 + {FLOATS} + 16], xmm1
         movaps [r14 + {FLOATS} + 32], xmm2
@@ -190,22 +169,36 @@ macro_rules! store_args {
     };
 }
 
-macro_rules! load_results {
+macro_rules! load_int_results {
     () => {
         "
         mov rax, [r14 + {INTS}]
         mov rcx, [r14 + {INTS} + 8]
+        "
+    };
+}
+
+macro_rules! load_float_results {
+    () => {
+        "
         movaps xmm0, [r14 + {FLOATS}]
         movaps xmm1, [r14 + {FLOATS} + 16]
         "
     };
 }
 
-macro_rules! store_results {
+macro_rules! store_int_results {
     () => {
         "
         mov [r14 + {INTS}], rax
         mov [r14 + {INTS} + 8], rcx
+        "
+    };
+}
+
+macro_rules! store_float_results {
+    () => {
+        "
         movaps [r14 + {FLOATS}], xmm0
         movaps [r14 + {FLOATS} + 16], xmm1
         "
@@ -326,7 +319,7 @@ macro_rules! load_roles {
 /// The thunks of one memory mode: `$bound` loads the bound's role, `$push` and `$pop` save the
 /// last of the pins where that role needs no register.
 macro_rules! thunks {
-    ($mode:ident: $bound:literal, $push:literal, $pop:literal) => {
+    ($mode:ident: $bound:literal, $push:literal, $pop:literal, $exit_frame:literal) => {
         mod $mode {
             use super::*;
 
@@ -342,32 +335,42 @@ macro_rules! thunks {
                 };
             }
 
+            macro_rules! enter {
+                ($load_args:expr, $store_results:expr) => {
+                    thunk!(
+                        open_host_frame!(),
+                        "mov r11, rsi",
+                        "mov rsp, rdx",
+                        "mov r10, [r11 + {REF_INSTANCE}]",
+                        "test r10, r10",
+                        "je 2f",
+                        "mov [r14 + {INSTANCE}], r10",
+                        "2:",
+                        load_roles!($bound),
+                        $load_args,
+                        "call [r11 + {REF_CODE}]",
+                        $store_results,
+                        "mov dword ptr [r14 + {EXIT}], {RETURNED}",
+                        "jmp {leave}",
+                    )
+                };
+            }
+
             #[unsafe(naked)]
-            pub(super) unsafe extern "C" fn enter(
-                engine: *mut CallEngine,
-                callee: *const VmFuncRef,
-                stack_top: usize,
-            ) {
-                thunk!(
-                    open_host_frame!(),
-                    "mov r11, rsi",
-                    "mov rsp, rdx",
-                    "mov r10, [r11 + {REF_INSTANCE}]",
-                    "test r10, r10",
-                    "je 2f",
-                    "mov [r14 + {INSTANCE}], r10",
-                    "2:",
-                    load_roles!($bound),
-                    load_args!(),
-                    "call [r11 + {REF_CODE}]",
-                    store_results!(),
-                    "mov dword ptr [r14 + {EXIT}], {RETURNED}",
-                    "jmp {leave}",
+            unsafe extern "C" fn enter(_: *mut CallEngine, _: *const VmFuncRef, _: usize) {
+                enter!(
+                    concat!(load_int_args!(), load_float_args!()),
+                    concat!(store_int_results!(), store_float_results!())
                 )
             }
 
             #[unsafe(naked)]
-            pub(super) unsafe extern "C" fn resume(engine: *mut CallEngine) {
+            unsafe extern "C" fn enter_ints(_: *mut CallEngine, _: *const VmFuncRef, _: usize) {
+                enter!(load_int_args!(), store_int_results!())
+            }
+
+            #[unsafe(naked)]
+            unsafe extern "C" fn resume(engine: *mut CallEngine) {
                 thunk!(
                     open_host_frame!(),
                     "mov rsp, [r14 + {GUEST_SP}]",
@@ -383,60 +386,80 @@ macro_rules! thunks {
                     "sub r10d, {LISTENER}",
                     "cmp r10d, 1",
                     "jbe 2f",
-                    load_results!(),
+                    load_int_results!(),
+                    load_float_results!(),
                     restore_pins_and_return!(),
                     "2:",
-                    load_args!(),
+                    load_int_args!(),
+                    load_float_args!(),
                     restore_pins_and_return!(),
                     "4:",
                     restore_all_and_return!($bound),
                 )
             }
 
+            macro_rules! host_call {
+                ($store_args:expr, $load_results:expr) => {
+                    thunk!(
+                        guest_side!(),
+                        "mov [r14 + {CALLEE}], r11",
+                        "mov dword ptr [r14 + {EXIT}], {HOST_CALL}",
+                        $store_args,
+                        save_pins!(),
+                        dispatch!(),
+                        load_roles!($bound),
+                        $load_results,
+                        restore_pins_and_return!(),
+                    )
+                };
+            }
+
             #[unsafe(naked)]
-            pub(super) unsafe extern "C" fn host_call() {
-                thunk!(
-                    guest_side!(),
-                    "mov [r14 + {CALLEE}], r11",
-                    "mov dword ptr [r14 + {EXIT}], {HOST_CALL}",
-                    store_args!(),
-                    save_pins!(),
-                    dispatch!(),
-                    load_roles!($bound),
-                    load_results!(),
-                    restore_pins_and_return!(),
+            unsafe extern "C" fn host_call() {
+                host_call!(
+                    concat!(store_int_args!(), store_float_args!()),
+                    concat!(load_int_results!(), load_float_results!())
                 )
             }
 
             #[unsafe(naked)]
-            pub(super) unsafe extern "C" fn builtin() {
+            unsafe extern "C" fn host_call_ints() {
+                host_call!(store_int_args!(), load_int_results!())
+            }
+
+            #[unsafe(naked)]
+            unsafe extern "C" fn builtin() {
                 thunk!(
                     guest_side!(),
                     "mov dword ptr [r14 + {EXIT}], {BUILTIN}",
-                    store_args!(),
+                    store_int_args!(),
+                    store_float_args!(),
                     save_pins!(),
                     dispatch!(),
                     load_roles!($bound),
-                    load_results!(),
+                    load_int_results!(),
+                    load_float_results!(),
                     restore_pins_and_return!(),
                 )
             }
 
             #[unsafe(naked)]
-            pub(super) unsafe extern "C" fn listener() {
+            unsafe extern "C" fn listener() {
                 thunk!(
                     guest_side!(),
-                    store_args!(),
+                    store_int_args!(),
+                    store_float_args!(),
                     save_pins!(),
                     dispatch!(),
                     load_roles!($bound),
-                    load_args!(),
+                    load_int_args!(),
+                    load_float_args!(),
                     restore_pins_and_return!(),
                 )
             }
 
             #[unsafe(naked)]
-            pub(super) unsafe extern "C" fn check() {
+            unsafe extern "C" fn check() {
                 thunk!(
                     guest_side!(),
                     save_all!(),
@@ -444,12 +467,29 @@ macro_rules! thunks {
                     restore_all_and_return!($bound),
                 )
             }
+
+            pub(super) fn thunks() -> Thunks {
+                Thunks {
+                    enter,
+                    enter_ints,
+                    resume,
+                    host_call: host_call as *const () as usize,
+                    host_call_ints: host_call_ints as *const () as usize,
+                    builtin: builtin as *const () as usize,
+                    listener: listener as *const () as usize,
+                    exit_frame: $exit_frame,
+                    check: check as *const () as usize,
+                    check_frame: CHECK_FRAME,
+                    traps: traps(),
+                }
+            }
         }
     };
 }
 
-thunks!(explicit: "mov r13, [r10 + {MEMORY_BOUND}]", "", "");
-thunks!(guard: "", "push r13", "pop r13");
+// The frame of an exit: the pins and the return address.
+thunks!(explicit: "mov r13, [r10 + {MEMORY_BOUND}]", "", "", 40);
+thunks!(guard: "", "push r13", "pop r13", 48);
 
 const _: () = assert!(ExitCode::LISTENER_AFTER.0 == ExitCode::LISTENER_BEFORE.0 + 1);
 const _: () = assert!(ExitCode::CHECK_ENTRY.0 == ExitCode::CHECK_LOOP.0 + 1);

@@ -1,4 +1,4 @@
-//! The code between host and guest.
+//! The code between host and guest, written by hand: see [`Thunks`].
 //!
 //! Frame of `enter` and `resume` on the host stack, from `sp`:
 //!
@@ -270,12 +270,19 @@ macro_rules! restore_all_and_return {
     };
 }
 
-macro_rules! store_args {
+macro_rules! store_int_args {
     () => {
         "
         stp x0, x1, [x28, {ints}]
         stp x2, x3, [x28, {ints} + 16]
         stp x4, x5, [x28, {ints} + 32]
+        "
+    };
+}
+
+macro_rules! store_float_args {
+    () => {
+        "
         stp q0, q1, [x28, {floats}]
         stp q2, q3, [x28, {floats} + 32]
         stp q4, q5, [x28, {floats} + 64]
@@ -284,12 +291,19 @@ macro_rules! store_args {
     };
 }
 
-macro_rules! load_args {
+macro_rules! load_int_args {
     () => {
         "
         ldp x0, x1, [x28, {ints}]
         ldp x2, x3, [x28, {ints} + 16]
         ldp x4, x5, [x28, {ints} + 32]
+        "
+    };
+}
+
+macro_rules! load_float_args {
+    () => {
+        "
         ldp q0, q1, [x28, {floats}]
         ldp q2, q3, [x28, {floats} + 32]
         ldp q4, q5, [x28, {floats} + 64]
@@ -298,12 +312,27 @@ macro_rules! load_args {
     };
 }
 
-macro_rules! load_results {
+macro_rules! load_int_results {
     () => {
-        "
-        ldp x0, x1, [x28, {ints}]
-        ldp q0, q1, [x28, {floats}]
-        "
+        "ldp x0, x1, [x28, {ints}]"
+    };
+}
+
+macro_rules! load_float_results {
+    () => {
+        "ldp q0, q1, [x28, {floats}]"
+    };
+}
+
+macro_rules! store_int_results {
+    () => {
+        "stp x0, x1, [x28, {ints}]"
+    };
+}
+
+macro_rules! store_float_results {
+    () => {
+        "stp q0, q1, [x28, {floats}]"
     };
 }
 
@@ -398,31 +427,46 @@ macro_rules! thunks_of_mode {
         mod $module {
             use super::*;
 
+            macro_rules! enter {
+                ($load_args:expr, $store_results:expr) => {
+                    thunk!(
+                        save_host!(),
+                        host_frame!(),
+                        "
+                        mov x17, x1
+                        mov sp, x2
+                        ldr x16, [x17, {ref_instance}]
+                        cbz x16, 6f
+                        str x16, [x28, {instance}]
+                    6:
+                        ldr x16, [x28, {instance}]
+                        ",
+                        load_roles!($mode),
+                        $load_args,
+                        "
+                        ldr x16, [x17, {ref_code}]
+                        blr x16
+                        ",
+                        $store_results,
+                        "
+                        str wzr, [x28, {exit}]
+                        b {leave}
+                        "
+                    )
+                };
+            }
+
             #[unsafe(naked)]
             unsafe extern "C" fn enter(_: *mut CallEngine, _: *const VmFuncRef, _: usize) {
-                thunk!(
-                    save_host!(),
-                    host_frame!(),
-                    "
-                    mov x17, x1
-                    mov sp, x2
-                    ldr x16, [x17, {ref_instance}]
-                    cbz x16, 6f
-                    str x16, [x28, {instance}]
-                6:
-                    ldr x16, [x28, {instance}]
-                    ",
-                    load_roles!($mode),
-                    load_args!(),
-                    "
-                    ldr x16, [x17, {ref_code}]
-                    blr x16
-                    stp x0, x1, [x28, {ints}]
-                    stp q0, q1, [x28, {floats}]
-                    str wzr, [x28, {exit}]
-                    b {leave}
-                    "
+                enter!(
+                    concat!(load_int_args!(), load_float_args!()),
+                    concat!(store_int_results!(), "\n", store_float_results!())
                 )
+            }
+
+            #[unsafe(naked)]
+            unsafe extern "C" fn enter_ints(_: *mut CallEngine, _: *const VmFuncRef, _: usize) {
+                enter!(load_int_args!(), store_int_results!())
             }
 
             /// Loads every argument register, since it may be a listener that goes on.
@@ -441,7 +485,8 @@ macro_rules! thunks_of_mode {
                     b.ls 4f
                     ",
                     load_roles!($mode),
-                    load_args!(),
+                    load_int_args!(),
+                    load_float_args!(),
                     return_to_guest!($mode),
                     "4:",
                     restore_all_and_return!($mode),
@@ -449,22 +494,36 @@ macro_rules! thunks_of_mode {
             }
 
             /// `x17` is the callee.
+            macro_rules! host_call {
+                ($store_args:expr, $load_results:expr) => {
+                    thunk!(
+                        host_frame!(),
+                        save_pins!($mode),
+                        $store_args,
+                        "
+                        str x17, [x28, {callee}]
+                        mov w16, 1
+                        str w16, [x28, {exit}]
+                        ",
+                        dispatch!(),
+                        load_roles!($mode),
+                        $load_results,
+                        return_to_guest!($mode),
+                    )
+                };
+            }
+
             #[unsafe(naked)]
             unsafe extern "C" fn host_call() {
-                thunk!(
-                    host_frame!(),
-                    save_pins!($mode),
-                    store_args!(),
-                    "
-                    str x17, [x28, {callee}]
-                    mov w16, 1
-                    str w16, [x28, {exit}]
-                    ",
-                    dispatch!(),
-                    load_roles!($mode),
-                    load_results!(),
-                    return_to_guest!($mode),
+                host_call!(
+                    concat!(store_int_args!(), store_float_args!()),
+                    concat!(load_int_results!(), "\n", load_float_results!())
                 )
+            }
+
+            #[unsafe(naked)]
+            unsafe extern "C" fn host_call_ints() {
+                host_call!(store_int_args!(), load_int_results!())
             }
 
             #[unsafe(naked)]
@@ -472,14 +531,16 @@ macro_rules! thunks_of_mode {
                 thunk!(
                     host_frame!(),
                     save_pins!($mode),
-                    store_args!(),
+                    store_int_args!(),
+                    store_float_args!(),
                     "
                     mov w16, 2
                     str w16, [x28, {exit}]
                     ",
                     dispatch!(),
                     load_roles!($mode),
-                    load_results!(),
+                    load_int_results!(),
+                    load_float_results!(),
                     return_to_guest!($mode),
                 )
             }
@@ -490,10 +551,12 @@ macro_rules! thunks_of_mode {
                 thunk!(
                     host_frame!(),
                     save_pins!($mode),
-                    store_args!(),
+                    store_int_args!(),
+                    store_float_args!(),
                     dispatch!(),
                     load_roles!($mode),
-                    load_args!(),
+                    load_int_args!(),
+                    load_float_args!(),
                     return_to_guest!($mode),
                 )
             }
@@ -515,8 +578,10 @@ macro_rules! thunks_of_mode {
             pub(super) fn thunks() -> Thunks {
                 Thunks {
                     enter,
+                    enter_ints,
                     resume,
                     host_call: host_call as *const () as usize,
+                    host_call_ints: host_call_ints as *const () as usize,
                     builtin: builtin as *const () as usize,
                     listener: listener as *const () as usize,
                     exit_frame: $exit_frame,

@@ -1,6 +1,6 @@
 //! The arm64 backend: A64 instructions of ARMv8.0 for what the shared pass asks.
 //!
-//! Code assembles on any host; only [`entry`] is tied to the machine. Nothing here knows
+//! Code assembles on any host; only [`entry`] and [`fault`] are tied to the machine. Nothing here knows
 //! WebAssembly's stack or the engine.
 //!
 //! `dynasm!` encodes the instructions whose fields are registers and small numbers. Those whose

@@ -118,17 +118,24 @@ pub(crate) const STACK_RESERVE: usize = 64 * 1024 + 4096;
 /// Frames up to this size compare `sp` itself with the limit; the reserve covers the rest.
 pub(crate) const SMALL_FRAME: usize = 2048;
 
+/// See [`Thunks::enter`].
+pub(crate) type Enter = unsafe extern "C" fn(*mut CallEngine, *const VmFuncRef, usize);
+
 /// The code between host and guest, that each machine's `entry` provides for each memory mode.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Thunks {
     /// Calls a function from the host: arguments and results in [`CallEngine::ints`], `floats`
     /// and `more`; the value stack's top is 16-aligned. Returns with [`CallEngine::exit`] set.
-    pub(crate) enter: unsafe extern "C" fn(*mut CallEngine, *const VmFuncRef, usize),
+    pub(crate) enter: Enter,
+    /// As `enter`, for functions without floats: passes over [`CallEngine::floats`].
+    pub(crate) enter_ints: Enter,
     /// Goes on after an exit that the dispatcher answered with "leave", as if it had answered
     /// "resume". The engine's `guest_sp`, `instance` and `exit` are what they were then.
     pub(crate) resume: unsafe extern "C" fn(*mut CallEngine),
     /// For [`CallEngine::host_call`].
     pub(crate) host_call: usize,
+    /// As `host_call`, for functions without floats.
+    pub(crate) host_call_ints: usize,
     /// For [`CallEngine::builtin`].
     pub(crate) builtin: usize,
     /// For [`CallEngine::listener`].

@@ -226,7 +226,7 @@ impl Func {
             host::write_values(engine, Places::params(), ty.params(), |n| {
                 params[n].to_cells(core)
             })?;
-            run::call(store.as_ptr(), engine, self.record)?;
+            run::call::<_, false>(store.as_ptr(), engine, self.record)?;
             let mut results = results.iter_mut();
             host::read_values(engine, Places::results(), ty.results(), |ty, cells| {
                 if let Some(result) = results.next() {

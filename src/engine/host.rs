@@ -66,6 +66,17 @@ pub(crate) fn sig(handle: &HostFuncHandle) -> u32 {
     handle.head.func_ref.sig
 }
 
+/// The code behind a host function of a type.
+fn host_thunk(engine: &Engine, ty: &FuncType) -> usize {
+    let thunks = engine.thunks();
+    let mut types = ty.params().iter().chain(ty.results());
+    if types.any(|ty| ty.is_float()) {
+        thunks.host_call
+    } else {
+        thunks.host_call_ints
+    }
+}
+
 impl<F: Send + Sync + 'static> HostFuncOf<F> {
     fn new(
         engine: &Engine,
@@ -76,7 +87,7 @@ impl<F: Send + Sync + 'static> HostFuncOf<F> {
         Arc::new(Self {
             head: HostFunc {
                 func_ref: VmFuncRef {
-                    code: engine.thunks().host_call,
+                    code: host_thunk(engine, ty),
                     instance: std::ptr::null_mut(),
                     sig: engine.sig(ty),
                     index: 0,

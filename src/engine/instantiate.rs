@@ -65,7 +65,7 @@ pub(crate) fn instantiate<T: 'static>(
         let func = core.instances[index].func(start);
         let engine = core.machine.engine(&core.engine)?;
         // SAFETY: a function of this store without parameters and results.
-        unsafe { run::call(store.as_ptr(), engine, func)? };
+        unsafe { run::call::<_, true>(store.as_ptr(), engine, func)? };
     }
     Ok(instance)
 }

@@ -25,7 +25,7 @@ use super::interrupt::{self, Signal};
 use super::listener;
 use super::stack::ValueStack;
 use super::store::{StoreCore, StoreInner};
-use crate::asm::abi::{CallEngine, ExitCode, Places, TrapCode, VmFuncRef, VmInstance};
+use crate::asm::abi::{CallEngine, Enter, ExitCode, Places, TrapCode, VmFuncRef, VmInstance};
 use crate::error::{Error, Result, Trap};
 use crate::ir::types::ValType;
 
@@ -45,7 +45,8 @@ pub(crate) type Dispatch = unsafe extern "C" fn(*mut CallEngine) -> u32;
 /// `engine` is null, or owned by this and set up to run on `stack`.
 pub(crate) struct Machine {
     engine: *mut CallEngine,
-    enter: unsafe extern "C" fn(*mut CallEngine, *const VmFuncRef, usize),
+    enter: Enter,
+    enter_ints: Enter,
     stack: Option<ValueStack>,
     dispatch: Dispatch,
     /// The `StoreInner` that this is part of.
@@ -83,6 +84,7 @@ impl Machine {
         Self {
             engine: std::ptr::null_mut(),
             enter: engine.thunks().enter,
+            enter_ints: engine.thunks().enter_ints,
             stack: None,
             dispatch,
             store: std::ptr::null_mut(),
@@ -159,7 +161,8 @@ impl Drop for Machine {
     }
 }
 
-/// Calls a function whose arguments are in `engine`, and leaves its results there.
+/// Calls a function whose arguments are in `engine`, and leaves its results there. `INTS`: its
+/// type has no floats.
 ///
 /// # Errors
 ///
@@ -174,7 +177,7 @@ impl Drop for Machine {
 /// `engine` is the call engine of `store`, `func` a function of it whose arguments `engine`
 /// holds.
 #[inline]
-pub(crate) unsafe fn call<T: 'static>(
+pub(crate) unsafe fn call<T: 'static, const INTS: bool>(
     store: NonNull<StoreInner<T>>,
     engine: *mut CallEngine,
     func: NonNull<VmFuncRef>,
@@ -194,7 +197,13 @@ pub(crate) unsafe fn call<T: 'static>(
         let outer = top as *mut Activation;
         (*outer).guest_sp = guest_sp;
         (*outer).instance = instance;
-        ((*core).machine.enter)(engine, func.as_ptr(), top);
+        let machine = &(*core).machine;
+        let enter = if INTS {
+            machine.enter_ints
+        } else {
+            machine.enter
+        };
+        enter(engine, func.as_ptr(), top);
         if (*engine).exit != ExitCode::RETURNED {
             return Err(failed(core, engine, top));
         }

@@ -76,7 +76,12 @@ impl<Params: WasmParams, Results: WasmResults> TypedFunc<Params, Results> {
         // SAFETY: the function is of this store and has these parameters and results.
         unsafe {
             params.write::<false>(engine, core)?;
-            run::call(store.as_ptr(), engine, self.func.record())?;
+            let (store_ptr, record) = (store.as_ptr(), self.func.record());
+            if const { Params::INTS && Results::INTS } {
+                run::call::<_, true>(store_ptr, engine, record)?;
+            } else {
+                run::call::<_, false>(store_ptr, engine, record)?;
+            }
             Ok(Results::read::<true>(engine, store.core()))
         }
     }

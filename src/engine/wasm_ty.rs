@@ -56,6 +56,9 @@ pub(crate) mod sealed {
     pub trait Values: Sized + 'static {
         const TYPES: &'static [ValType];
 
+        /// Whether none travels in a float register.
+        const INTS: bool;
+
         /// Writes the values where parameters, or `RESULTS`, travel.
         ///
         /// # Errors
@@ -240,6 +243,7 @@ pub(crate) unsafe fn read_bits(engine: *const CallEngine, place: Place) -> u64 {
 
 impl<A: WasmTy> Values for A {
     const TYPES: &'static [ValType] = &[A::TYPE];
+    const INTS: bool = !A::TYPE.is_float();
 
     #[inline]
     unsafe fn write<const RESULTS: bool>(
@@ -263,6 +267,7 @@ macro_rules! tuples {
         #[allow(unused_variables, reason = "the empty list")]
         impl<$($name: WasmTy),*> Values for ($($name,)*) {
             const TYPES: &'static [ValType] = &[$($name::TYPE),*];
+            const INTS: bool = true $(&& !$name::TYPE.is_float())*;
 
             #[inline]
             unsafe fn write<const RESULTS: bool>(

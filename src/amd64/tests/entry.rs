@@ -94,19 +94,21 @@ fn enter_keeps_the_host_registers() {
         let caller = Program::new(0, mode, |isa| {
             emit!(isa; call rax);
         });
-        let mut state = State::default();
-        for at in 0..16 {
-            state.gpr[at] = at as u64;
+        for enter in [world.thunks.enter, world.thunks.enter_ints] {
+            let mut state = State::default();
+            for at in 0..16 {
+                state.gpr[at] = at as u64;
+            }
+            state.gpr[0] = enter as usize as u64;
+            state.gpr[7] = &raw mut *world.engine as u64;
+            state.gpr[6] = world.record(0, func) as u64;
+            state.gpr[2] = world.top() as u64;
+            assert_eq!(caller.run(&mut state), None);
+            for at in [3, 5, 12, 13, 14, 15] {
+                assert_eq!(state.gpr[at], at as u64);
+            }
+            assert_eq!(world.engine.exit, ExitCode::RETURNED);
         }
-        state.gpr[0] = world.thunks.enter as usize as u64;
-        state.gpr[7] = &raw mut *world.engine as u64;
-        state.gpr[6] = world.record(0, func) as u64;
-        state.gpr[2] = world.top() as u64;
-        assert_eq!(caller.run(&mut state), None);
-        for at in [3, 5, 12, 13, 14, 15] {
-            assert_eq!(state.gpr[at], at as u64);
-        }
-        assert_eq!(world.engine.exit, ExitCode::RETURNED);
     }
 }
 
@@ -164,6 +166,34 @@ fn host_calls() {
         assert_eq!(world.engine.ints[0], 50_000_001 + pin_sum(mode));
         assert_eq!(world.engine.ints[1], 6);
         assert_eq!(f64::from_bits(world.engine.floats[0][0]), 2.5);
+    }
+}
+
+/// The thunks for functions without floats pass over the cells of floats.
+#[test]
+fn calls_without_floats() {
+    const UNTOUCHED: [u64; 2] = [0x5a5a, 0xa5a5];
+    for mode in MODES {
+        let mut builder = Builder::new(mode);
+        let func = builder.func(32, |isa| call_host(isa, mode));
+        let mut world = World::new(mode, builder);
+        world.host.code = world.thunks.host_call_ints;
+        world.serve_with(|engine| {
+            assert_eq!(engine.exit, ExitCode::HOST_CALL);
+            assert_eq!(engine.ints, [1, 2, 3, 4, 5, 6]);
+            assert_eq!(engine.floats, [UNTOUCHED; 8]);
+            engine.ints[..2].copy_from_slice(&[50_000_000, 6]);
+            0
+        });
+        set_args(&mut world.engine);
+        world.engine.floats = [UNTOUCHED; 8];
+        let (record, top) = (world.record(0, func), world.top());
+        // SAFETY: as in `World::call`.
+        unsafe { (world.thunks.enter_ints)(&mut *world.engine, record, top) };
+        assert_eq!(world.engine.exit, ExitCode::RETURNED);
+        assert_eq!(world.engine.ints[0], 50_000_001 + pin_sum(mode));
+        assert_eq!(world.engine.ints[1], 6);
+        assert_eq!(world.engine.floats, [UNTOUCHED; 8]);
     }
 }
 

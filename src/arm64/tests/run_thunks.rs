@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::machine::{Machine, Regs};
 use crate::arm64::{Arm64, entry};
-use crate::asm::abi::{self, CallEngine, ExitCode, MemoryMode, TrapCode, VmFuncRef};
+use crate::asm::abi::{self, CallEngine, Enter, ExitCode, MemoryMode, TrapCode, VmFuncRef};
 use crate::asm::isa::{Cell, Frame, Isa};
 use crate::asm::regs::{Fpr, Gpr};
 use crate::ir::types::Size::S64;
@@ -110,11 +110,15 @@ impl Guest {
 
     /// Enters, and checks that the host's registers survive.
     fn enter(&mut self) {
+        self.enter_by(self.thunks.enter);
+    }
+
+    fn enter_by(&mut self, enter: Enter) {
         // The handlers are those of the engine, not of the harness.
         self.machine.engine.traps = self.thunks.traps;
         self.machine.engine.instance = std::ptr::null_mut();
         self.machine.engine.host_sp = 0x1234;
-        let (enter, top) = (self.thunks.enter, self.machine.stack_top());
+        let top = self.machine.stack_top();
         let (engine, record) = (&raw mut *self.machine.engine, &raw const *self.record);
         // SAFETY: all three are what the thunk asks for.
         keeps_registers(|| unsafe { enter(engine, record, top) });
@@ -354,6 +358,34 @@ fn host_functions_are_called_by_their_record() {
         guest.engine().ints[0] = 1;
         guest.enter();
         assert_eq!(guest.engine().ints[0], 6);
+    }
+}
+
+/// The thunks for functions without floats pass over the cells of floats.
+#[test]
+fn calls_without_floats() {
+    const UNTOUCHED: [u64; 2] = [0x5a5a, 0xa5a5];
+    for mode in [MemoryMode::Explicit, MemoryMode::Guard] {
+        let mut guest = Guest::new(mode, |isa| isa.call_import(64));
+        let host = Box::new(VmFuncRef {
+            code: guest.thunks.host_call_ints,
+            instance: std::ptr::null_mut(),
+            sig: 3,
+            index: 4,
+        });
+        guest.machine.put(64, &raw const *host as u64);
+        DISPATCH.set(|engine| {
+            assert_eq!(engine.exit, ExitCode::HOST_CALL);
+            assert_eq!(engine.ints, [1, 2, 3, 4, 5, 6]);
+            assert_eq!(engine.floats, [UNTOUCHED; 8]);
+            engine.ints[..2].copy_from_slice(&[50, 6]);
+            0
+        });
+        guest.engine().ints = [1, 2, 3, 4, 5, 6];
+        guest.engine().floats = [UNTOUCHED; 8];
+        guest.enter_by(guest.thunks.enter_ints);
+        assert_eq!(guest.engine().ints[..2], [50 + pins(mode), 6]);
+        assert_eq!(guest.engine().floats, [UNTOUCHED; 8]);
     }
 }
 
