@@ -191,40 +191,35 @@ macro_rules! return_to_guest {
 /// Pins, registers of operands, and float registers: all but scratch.
 const CHECK_FRAME: usize = 720;
 
+/// Moves between the frame of a check and its registers but `x19`, `x20`: with `stp` and `str`, or
+/// with `ldp` and `ldr`.
+macro_rules! move_all {
+    ($pair:literal, $one:literal) => {
+        concat!(
+            move_pairs!($pair: "x21, x22" 16, "x23, x24" 32, "x25, x26" 48, "x0, x1" 64,
+                "x2, x3" 80, "x4, x5" 96, "x6, x7" 112, "x8, x9" 128, "x10, x11" 144,
+                "x12, x13" 160, "q0, q1" 192, "q2, q3" 224, "q4, q5" 256, "q6, q7" 288,
+                "q8, q9" 320, "q10, q11" 352, "q12, q13" 384, "q14, q15" 416, "q16, q17" 448,
+                "q18, q19" 480, "q20, q21" 512, "q22, q23" 544, "q24, q25" 576, "q26, q27" 608,
+                "q28, q29" 640, "q30, q31" 672),
+            $one, " x14, [sp, #176]\n",
+            $one, " x30, [sp, #712]\n",
+        )
+    };
+}
+
+macro_rules! move_pairs {
+    ($pair:literal: $($registers:literal $at:literal),*) => {
+        concat!($($pair, " ", $registers, ", [sp, #", $at, "]\n"),*)
+    };
+}
+
 macro_rules! save_all {
     () => {
-        "
-        sub sp, sp, #720
-        stp x19, x20, [sp]
-        stp x21, x22, [sp, #16]
-        stp x23, x24, [sp, #32]
-        stp x25, x26, [sp, #48]
-        stp x0, x1, [sp, #64]
-        stp x2, x3, [sp, #80]
-        stp x4, x5, [sp, #96]
-        stp x6, x7, [sp, #112]
-        stp x8, x9, [sp, #128]
-        stp x10, x11, [sp, #144]
-        stp x12, x13, [sp, #160]
-        str x14, [sp, #176]
-        stp q0, q1, [sp, #192]
-        stp q2, q3, [sp, #224]
-        stp q4, q5, [sp, #256]
-        stp q6, q7, [sp, #288]
-        stp q8, q9, [sp, #320]
-        stp q10, q11, [sp, #352]
-        stp q12, q13, [sp, #384]
-        stp q14, q15, [sp, #416]
-        stp q16, q17, [sp, #448]
-        stp q18, q19, [sp, #480]
-        stp q20, q21, [sp, #512]
-        stp q22, q23, [sp, #544]
-        stp q24, q25, [sp, #576]
-        stp q26, q27, [sp, #608]
-        stp q28, q29, [sp, #640]
-        stp q30, q31, [sp, #672]
-        str x30, [sp, #712]
-        "
+        concat!(
+            "sub sp, sp, #720\nstp x19, x20, [sp]\n",
+            move_all!("stp", "str")
+        )
     };
 }
 
@@ -232,38 +227,8 @@ macro_rules! save_all {
 macro_rules! restore_all_and_return {
     ($mode:ident) => {
         concat!(
-            "
-        ldp x21, x22, [sp, #16]
-        ldp x23, x24, [sp, #32]
-        ldp x25, x26, [sp, #48]
-        ldp x0, x1, [sp, #64]
-        ldp x2, x3, [sp, #80]
-        ldp x4, x5, [sp, #96]
-        ldp x6, x7, [sp, #112]
-        ldp x8, x9, [sp, #128]
-        ldp x10, x11, [sp, #144]
-        ldp x12, x13, [sp, #160]
-        ldr x14, [sp, #176]
-        ldp q0, q1, [sp, #192]
-        ldp q2, q3, [sp, #224]
-        ldp q4, q5, [sp, #256]
-        ldp q6, q7, [sp, #288]
-        ldp q8, q9, [sp, #320]
-        ldp q10, q11, [sp, #352]
-        ldp q12, q13, [sp, #384]
-        ldp q14, q15, [sp, #416]
-        ldp q16, q17, [sp, #448]
-        ldp q18, q19, [sp, #480]
-        ldp q20, q21, [sp, #512]
-        ldp q22, q23, [sp, #544]
-        ldp q24, q25, [sp, #576]
-        ldp q26, q27, [sp, #608]
-        ldp q28, q29, [sp, #640]
-        ldp q30, q31, [sp, #672]
-        ldr x30, [sp, #712]
-        ldp x19, x20, [sp]
-        add sp, sp, #720
-        ",
+            move_all!("ldp", "ldr"),
+            "ldp x19, x20, [sp]\nadd sp, sp, #720\n",
             load_roles!($mode),
             "ret",
         )
