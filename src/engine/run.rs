@@ -14,8 +14,7 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
-use super::backtrace::CheckTag;
-use super::backtrace::Frames;
+use super::backtrace::{CheckTag, Frames};
 use super::builtins::{self, Progress};
 use super::engine::Engine;
 use super::func::null_ref;
