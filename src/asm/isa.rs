@@ -309,3 +309,34 @@ pub(crate) trait Isa: Sized {
     /// Raises [`TrapCode::BadAddress`] if the upper half of a 32-bit value is not zero.
     fn assert_zero_extended(&mut self, reg: Gpr);
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    /// The emitters of the trait that none of the sources calls.
+    pub(crate) fn emitters_missing_in(sources: &[&str]) -> Vec<&'static str> {
+        /// They emit nothing.
+        const OTHERS: [&str; 7] = [
+            "new",
+            "regs",
+            "buf",
+            "begin",
+            "finish",
+            "imm_fits",
+            "shift_count",
+        ];
+        let (_, isa) = include_str!("isa.rs")
+            .split_once("trait Isa")
+            .expect("the trait");
+        let (isa, _) = isa.split_once("\n}").expect("its end");
+        let lines = isa.lines().filter_map(|line| line.strip_prefix("    fn "));
+        let names: Vec<_> = lines.filter_map(|line| line.split('(').next()).collect();
+        assert!(names.len() > 60);
+        let called = |name: &&str| {
+            [format!("isa.{name}("), format!("::{name}(")]
+                .iter()
+                .any(|call| sources.iter().any(|source| source.contains(call.as_str())))
+        };
+        let emitters = names.into_iter().filter(|name| !OTHERS.contains(name));
+        emitters.filter(|name| !called(name)).collect()
+    }
+}

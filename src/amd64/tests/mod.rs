@@ -10,6 +10,7 @@ mod disasm;
 mod encoding;
 #[cfg(all(target_arch = "x86_64", unix))]
 mod entry;
+mod forms;
 #[cfg(all(target_arch = "x86_64", unix))]
 mod machine;
 mod places;

@@ -2,9 +2,11 @@
 //! disassembler.
 
 use super::encoding::{check, text};
-use crate::asm::abi::{self, MemoryMode, TrapCode};
-use crate::asm::isa::{Cell, InstanceItem, Isa};
+use crate::asm::abi::{self, ExitCode, MemoryMode, TrapCode};
+use crate::asm::code::CodeLabel;
+use crate::asm::isa::{Cell, Cond, InstanceItem, Isa};
 use crate::asm::regs::{Fpr, Gpr, Reg, RegSet};
+use crate::ir::op::{FloatCmp, IntCmp};
 use crate::ir::types::Size::{S32, S64};
 use crate::ir::types::Width::{W32, W64, W128};
 
@@ -210,4 +212,150 @@ fn traps_and_poison() {
             isa.assert_zero_extended(Gpr(r));
         });
     }
+}
+
+#[test]
+fn branches_over_conditions_and_registers() {
+    let ints = [
+        (IntCmp::Eq, "eq"),
+        (IntCmp::Ne, "ne"),
+        (IntCmp::LtS, "lt"),
+        (IntCmp::LtU, "lo"),
+        (IntCmp::GtS, "gt"),
+        (IntCmp::GtU, "hi"),
+        (IntCmp::LeS, "le"),
+        (IntCmp::LeU, "ls"),
+        (IntCmp::GeS, "ge"),
+        (IntCmp::GeU, "hs"),
+    ];
+    let floats = [
+        (FloatCmp::Eq, "eq", "ne"),
+        (FloatCmp::Ne, "ne", "eq"),
+        (FloatCmp::Lt, "mi", "pl"),
+        (FloatCmp::Gt, "gt", "le"),
+        (FloatCmp::Le, "ls", "hi"),
+        (FloatCmp::Ge, "ge", "lt"),
+    ];
+    let branch = |expected: &str, emit: &dyn Fn(&mut crate::arm64::Arm64, CodeLabel)| {
+        check(&format!("{expected}$+0x4"), |isa| {
+            let label = isa.buf().new_label();
+            emit(isa, label);
+            isa.buf().bind(label);
+        });
+    };
+    for (cmp, code) in ints {
+        branch(&format!("b.{code} "), &|isa, label| {
+            isa.branch(Cond::Int(cmp), label);
+        });
+    }
+    for (cmp, code, opposite) in floats {
+        branch(&format!("b.{code} "), &|isa, label| {
+            isa.branch(Cond::Float(cmp), label);
+        });
+        branch(&format!("b.{opposite} "), &|isa, label| {
+            isa.branch(Cond::NotFloat(cmp), label);
+        });
+    }
+    for r in 0..31u8 {
+        for (size, name) in [(S32, "w"), (S64, "x")] {
+            for (zero, ins) in [(true, "cbz"), (false, "cbnz")] {
+                branch(&format!("{ins} {name}{r}, "), &|isa, label| {
+                    isa.branch_zero(size, Gpr(r), zero, label);
+                });
+            }
+        }
+    }
+}
+
+#[test]
+fn calls_through_tables() {
+    let begin = instance("x30");
+    let table = abi::TABLE_ELEMS;
+    let scaled = "ldr x17, [x16, x15, lsl #3]";
+    for (sig, load) in [
+        (0x20, "ldr w15, [x30, #0x20]"),
+        (0x7004, "add x16, x30, #0x7, lsl #12; ldr w15, [x16, #0x4]"),
+    ] {
+        // Both traps lie behind what is shown.
+        let first = 0x1c + 4 * load.split("; ").count();
+        let rest = format!(
+            "cmp x15, x17; b.hs $+{first:#x}; {scaled}; {load}; ldr w16, {}; cmp w16, w15; \
+             b.ne $+0xc; ldr x16, {}; blr x16",
+            at("x17", abi::REF_SIG),
+            at("x17", abi::REF_CODE),
+        );
+        for (offset, imported, place) in [
+            (
+                0x40,
+                false,
+                format!("ldp x16, x17, {}", at("x30", 0x40 + table)),
+            ),
+            (
+                0x1f8 - table,
+                false,
+                format!("ldp x16, x17, {}", at("x30", 0x1f8)),
+            ),
+            (
+                0x200 - table,
+                false,
+                "add x16, x30, #0x200; ldp x16, x17, [x16]".to_string(),
+            ),
+            (
+                0x40,
+                true,
+                format!("ldr x16, [x30, #0x40]; ldp x16, x17, {}", at("x16", table)),
+            ),
+        ] {
+            check(&format!("{begin}; {place}; {rest}"), |isa| {
+                isa.call_indirect(item(offset, imported), sig);
+            });
+        }
+    }
+}
+
+#[test]
+fn checks_and_trap_sites() {
+    let interrupt = at("x28", abi::INTERRUPT);
+    check(&format!("ldr w16, {interrupt}; cbnz w16, $+0x4"), |isa| {
+        let attention = isa.buf().new_label();
+        isa.check_interrupt(attention);
+        isa.buf().bind(attention);
+    });
+    for (entry, exit) in [(false, ExitCode::CHECK_LOOP), (true, ExitCode::CHECK_ENTRY)] {
+        let leave = format!(
+            "mov w16, #{:#x}; str w16, {}; ldr x16, {}; blr x16",
+            exit.0,
+            at("x28", abi::EXIT),
+            at("x28", abi::CHECK),
+        );
+        let leave = match entry {
+            false => format!("{leave}; b $-0x10"),
+            true => {
+                format!("stp xzr, x30, [sp, #-0x10]!; {leave}; ldp x16, x30, [sp], #0x10; b $-0x18")
+            }
+        };
+        check(&leave, |isa| {
+            let passed = isa.buf().new_label();
+            isa.buf().bind(passed);
+            isa.leave_check(entry, passed);
+        });
+    }
+    check("bl $+0x4", |isa| {
+        let stub = isa.buf().new_label();
+        isa.trap_site(stub);
+        isa.buf().bind(stub);
+        assert!(isa.buf().sites.iter().map(|site| site.code).eq([4]));
+    });
+}
+
+#[test]
+fn every_emitter_is_read_back() {
+    let sources = [
+        include_str!("encoding.rs"),
+        include_str!("encoding_memory.rs"),
+        include_str!("encoding_control.rs"),
+        include_str!("reach.rs"),
+    ];
+    let missing = crate::asm::isa::tests::emitters_missing_in(&sources);
+    assert_eq!(missing, [""; 0]);
 }
