@@ -52,7 +52,7 @@ pub(crate) enum Command {
 }
 
 /// How to run a program.
-#[derive(Args)]
+#[derive(Args, Default)]
 #[command(override_usage = "pronto [run] [OPTIONS] FILE [ARGS]...", after_help = EXIT_CODES)]
 pub(crate) struct Run {
     #[command(flatten)]
@@ -93,6 +93,25 @@ pub(crate) struct Run {
         value_hint = clap::ValueHint::FilePath,
     )]
     pub(crate) file_and_args: Vec<OsString>,
+}
+
+impl Run {
+    /// The names of the commands, which no file is taken for.
+    const COMMANDS: [&str; 6] = ["run", "wast", "objdump", "completions", "man", "help"];
+
+    /// What a command line of a file and the program's arguments asks for, if it is one: most
+    /// are, and to set the parser up takes as long as to run a small program.
+    pub(crate) fn plain(line: impl IntoIterator<Item = OsString>) -> Option<Self> {
+        let file_and_args: Vec<OsString> = line.into_iter().skip(1).collect();
+        let first = file_and_args.first()?.to_str()?;
+        if first.is_empty() || first.starts_with('-') || Self::COMMANDS.contains(&first) {
+            return None;
+        }
+        Some(Self {
+            file_and_args,
+            ..Self::default()
+        })
+    }
 }
 
 /// Which scripts to run.
@@ -166,7 +185,7 @@ pub(crate) enum Color {
 }
 
 /// How code is compiled.
-#[derive(Args)]
+#[derive(Args, Default)]
 pub(crate) struct EngineOptions {
     /// How accesses outside the memory are found: by a check of each, or by a fault
     #[arg(long, value_name = "MODE")]
@@ -296,6 +315,32 @@ mod tests {
             panic!("`run` is a command")
         };
         assert_eq!(run.file_and_args, ["a.wasm", "run"]);
+    }
+
+    #[test]
+    fn a_plain_line_is_what_the_parser_makes_of_it() {
+        let lines = [
+            &["a.wasm"][..],
+            &["a.wasm", "--dir", "x", "--", "-v"],
+            &["a b", "", "run"],
+        ];
+        for line in lines {
+            let line = || ["pronto"].iter().chain(line).map(OsString::from);
+            let (plain, cli) = (Run::plain(line()).unwrap(), Cli::parse_from(line()));
+            assert!(cli.command.is_none());
+            assert_eq!(plain.file_and_args, cli.run.file_and_args);
+        }
+        let commands = Cli::command();
+        let names: Vec<&str> = commands
+            .get_subcommands()
+            .map(clap::Command::get_name)
+            .chain(["help"])
+            .collect();
+        assert_eq!(names, Run::COMMANDS);
+        for name in names.into_iter().chain(["", "-v", "--", "--dir"]) {
+            assert!(Run::plain(["pronto", name, "a"].map(OsString::from)).is_none());
+        }
+        assert!(Run::plain([OsString::from("pronto")]).is_none());
     }
 
     #[test]

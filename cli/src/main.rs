@@ -11,13 +11,18 @@ mod symbols;
 mod timeout;
 mod wast;
 
-use args::{Cli, Command};
+use args::{Cli, Command, Run};
 use clap::Parser;
 use std::process;
 
 fn main() {
-    let cli = Cli::parse();
-    let command = cli.command.unwrap_or(Command::Run(cli.run));
+    let command = match Run::plain(std::env::args_os()) {
+        Some(run) => Command::Run(run),
+        None => {
+            let cli = Cli::parse();
+            cli.command.unwrap_or(Command::Run(cli.run))
+        }
+    };
     let status = match command {
         Command::Run(options) => run::run(&options),
         Command::Wast(options) => wast::wast(&options),

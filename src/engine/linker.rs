@@ -1,6 +1,6 @@
 //! Finds what modules import by name.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -39,8 +39,8 @@ use crate::ir::types::FuncType;
 /// ```
 pub struct Linker<T: 'static> {
     engine: Engine,
-    names: HashMap<Arc<str>, u32>,
-    items: HashMap<(u32, u32), Item<T>>,
+    names: BTreeMap<Arc<str>, u32>,
+    items: BTreeMap<(u32, u32), Item<T>>,
     allow_shadowing: bool,
 }
 
@@ -104,8 +104,8 @@ impl<T: 'static> Linker<T> {
     pub fn new(engine: &Engine) -> Self {
         Self {
             engine: engine.clone(),
-            names: HashMap::new(),
-            items: HashMap::new(),
+            names: BTreeMap::new(),
+            items: BTreeMap::new(),
             allow_shadowing: false,
         }
     }
