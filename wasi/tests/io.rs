@@ -289,14 +289,13 @@ fn a_streams_errors_reach_the_guest() {
             Err(ErrorKind::Interrupted.into()),
             Ok(2),
             Err(ErrorKind::WouldBlock.into()),
-            Err(ErrorKind::BrokenPipe.into()),
-            Err(std::io::Error::from_raw_os_error(13)),
+            Err(std::io::Error::from_raw_os_error(5)),
         ])
     };
     let mut guest = Guest::new(WasiCtxBuilder::new().stdin(script()).stdout(script()));
     assert_eq!(guest.read(0, 4).map(|bytes| bytes.len()), Ok(2));
     assert_eq!(guest.write(1, b"abcd"), Ok(2));
-    for errno in [AGAIN, PIPE, ACCES] {
+    for errno in [AGAIN, IO] {
         assert_eq!(guest.read(0, 4), Err(errno));
         assert_eq!(guest.write(1, b"abcd"), Err(errno));
     }

@@ -126,7 +126,13 @@ fn the_first_clock_ends_the_wait() {
 #[test]
 fn clocks_that_cannot_be_waited_for_say_so() {
     let (_dir, mut guest) = sandbox();
-    for (clock, flags, errno) in [(2, 0, NOTSUP), (3, 0, NOTSUP), (4, 0, INVAL), (1, 2, INVAL)] {
+    for (clock, flags, errno) in [
+        (2, 0, NOTSUP),
+        (3, 0, NOTSUP),
+        (4, 0, INVAL),
+        (1, 2, INVAL),
+        (1, 256, INVAL),
+    ] {
         let events = poll(&mut guest, &[Sub::Clock(clock, 0, flags)]).unwrap();
         assert_eq!(
             events,

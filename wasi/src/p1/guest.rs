@@ -168,6 +168,11 @@ impl<'a> Guest<'a> {
 }
 
 /// The little-endian number at `offset` of `bytes`, which has it.
+pub(crate) fn u16_at(bytes: &[u8], offset: usize) -> u16 {
+    u16::from_le_bytes([bytes[offset], bytes[offset + 1]])
+}
+
+/// The little-endian number at `offset` of `bytes`, which has it.
 pub(crate) fn u32_at(bytes: &[u8], offset: usize) -> u32 {
     let mut word = [0; 4];
     word.copy_from_slice(&bytes[offset..offset + 4]);

@@ -42,8 +42,8 @@ impl Call<'_> {
         let spans = self.mem.iovecs(iovs, count)?;
         let entry = self.ctx.table.get(fd)?;
         entry.readable()?;
-        entry.require(Rights::FD_SEEK)?;
         let file = entry.seekable()?;
+        entry.require(Rights::FD_SEEK)?;
         let offset = position(offset)?;
         let mut bufs = self.mem.scatter(&spans);
         let n = retry_on_intr(|| rustix::io::preadv(file, &mut bufs, offset))?;
@@ -62,8 +62,8 @@ impl Call<'_> {
         let spans = self.mem.iovecs(iovs, count)?;
         let entry = self.ctx.table.get(fd)?;
         entry.writable()?;
-        entry.require(Rights::FD_SEEK)?;
         let file = entry.seekable()?;
+        entry.require(Rights::FD_SEEK)?;
         let offset = position(offset)?;
         let bufs = self.mem.gather(&spans);
         let n = retry_on_intr(|| rustix::io::pwritev(file, &bufs, offset))?;

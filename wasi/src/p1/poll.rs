@@ -2,7 +2,7 @@
 
 use super::Call;
 use super::errno::{Errno, Result};
-use super::guest::{Guest, Span, u32_at, u64_at};
+use super::guest::{Guest, Span, u16_at, u32_at, u64_at};
 use super::table::{Entry, Object, Table};
 use super::types::Rights;
 use crate::clocks::{Clock, Clocks};
@@ -88,7 +88,7 @@ fn deadline(bytes: &[u8], clocks: &Clocks) -> Result<Option<Instant>> {
         return Err(Errno::Notsup);
     }
     let timeout = u64_at(bytes, 24);
-    let wait = match bytes[40] {
+    let wait = match u16_at(bytes, 40) {
         0 => timeout,
         1 => timeout.saturating_sub(clocks.now(clock)),
         _ => return Err(Errno::Inval),

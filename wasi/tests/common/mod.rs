@@ -2,6 +2,7 @@
 //! preview 1, and the memory that its pointers point into.
 #![allow(dead_code, unreachable_pub, reason = "each test uses its part")]
 
+pub mod errors;
 pub mod names;
 
 use names::*;
@@ -215,11 +216,17 @@ impl Guest {
         })
     }
 
-    /// Calls `name`, which answers with an error number.
+    /// Calls `name`, which answers with an error number that it may answer with.
     pub fn call(&mut self, name: &str, args: &[Arg]) -> Answer {
         match self.try_call(name, args).unwrap() {
             0 => Ok(()),
-            errno => Err(errno),
+            errno => {
+                let listed = errors::ERRORS
+                    .iter()
+                    .any(|(of, errnos)| *of == name && errnos.contains(&errno));
+                assert!(listed, "{name} may not fail with {errno}");
+                Err(errno)
+            }
         }
     }
 
