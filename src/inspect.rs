@@ -12,6 +12,7 @@ use crate::asm::isa::{Isa, IsaOptions};
 use crate::error::Error;
 use crate::ir::decode::{DEFAULT_FEATURES, Decoded, decode};
 use crate::ir::display::FuncDisplay;
+use crate::ir::fuel::{Costs, FuelCosts};
 use crate::ir::func::Func;
 use crate::ir::lower::Lowering;
 
@@ -33,6 +34,8 @@ pub struct InspectOptions {
     pub explicit: bool,
     /// Checks by which other threads can stop the code.
     pub interruptible: bool,
+    /// Payment for each region, by these costs.
+    pub fuel: Option<FuelCosts>,
     /// Optional instructions of the target, as bits that the backend defines; 0 is the baseline.
     pub features: u32,
 }
@@ -83,17 +86,19 @@ fn inspect_for<I: Isa>(wasm: &[u8], options: InspectOptions) -> Result<Vec<Inspe
         interruptible: options.interruptible,
         features: options.features,
     };
+    let costs = options.fuel.map(Costs::new);
     let layout = InstanceLayout::new(&info);
     let cx = Context {
         module: &info,
         layout: &layout,
         options: isa,
+        costs: costs.as_ref(),
     };
     let (mut lowering, mut func) = (Lowering::default(), Func::default());
     let mut emitter = Emitter::<I>::new(isa);
     let mut funcs = Vec::new();
     for body in bodies {
-        lowering.lower(&info, wasm, body, &mut func)?;
+        lowering.lower(&info, wasm, body, costs.as_ref(), &mut func)?;
         let emitted = emitter.emit(&cx, &func, false);
         let buf = emitter.isa.buf();
         let records = func.records.iter();

@@ -42,9 +42,8 @@
 //! # Not supported yet
 //!
 //! Vectors (`v128`), tail calls, exceptions, several memories, 64-bit memories, threads, typed
-//! references and GC: a module that uses them is an error with the offset of the operator. Fuel,
-//! async calls and serialized modules are absent from the API. The component model is
-//! out of scope.
+//! references and GC: a module that uses them is an error with the offset of the operator. Async
+//! calls and serialized modules are absent from the API. The component model is out of scope.
 #![doc(test(attr(deny(warnings))))]
 #![deny(unsafe_code)]
 
@@ -83,6 +82,7 @@ pub use engine::types::{
 pub use engine::values::{Ref, V128, Val};
 pub use engine::wasm_ty::{WasmParams, WasmResults, WasmRet, WasmTy};
 pub use error::{Context, Error, FrameInfo, I32Exit, Result, Trap, WasmBacktrace};
+pub use ir::fuel::FuelCosts;
 pub use ir::types::{FuncType, ValType};
 
 /// The name that wasmi gives to [`Trap`].

@@ -4,7 +4,7 @@
 //! `BLESS=1 cargo test --test golden` writes them anew; review the difference.
 //!
 //! Lines that begin with `;;!` hold options: `explicit` (memory checks instead of guard regions),
-//! `interruptible` (loops and functions ask if they shall stop), `whole` (prologue, epilogue and stubs too, not only the body).
+//! `interruptible` (loops and functions ask if they shall stop), `fuel` (regions pay), `whole` (prologue, epilogue and stubs too, not only the body).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
@@ -12,6 +12,7 @@ use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use pronto::FuelCosts;
 use pronto::inspect::{InspectOptions, InspectedFunc, Target, inspect};
 use pronto_tools::disasm;
 
@@ -31,6 +32,7 @@ struct Golden {
     wasm: Vec<u8>,
     explicit: bool,
     interruptible: bool,
+    fuel: bool,
     whole: bool,
 }
 
@@ -60,6 +62,7 @@ fn golden(path: PathBuf) -> Golden {
     Golden {
         explicit: options.contains(&"explicit"),
         interruptible: options.contains(&"interruptible"),
+        fuel: options.contains(&"fuel"),
         whole: options.contains(&"whole"),
         path,
         input,
@@ -74,6 +77,7 @@ impl Golden {
             target,
             explicit: self.explicit,
             interruptible: self.interruptible,
+            fuel: self.fuel.then(FuelCosts::default),
             features: 0,
         };
         inspect(&self.wasm, options)

@@ -38,6 +38,7 @@ fn show(given: &Objdump) -> Result<(), Failure> {
         target,
         explicit: given.explicit(),
         interruptible: false,
+        fuel: None,
         features: 0,
     };
     let funcs = inspect(&wasm, options).map_err(|err| rejected(&wasm, err))?;

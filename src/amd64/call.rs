@@ -1,13 +1,14 @@
 //! Frames, calls and traps.
 
 use super::Amd64;
-use super::regs::{Cc, R11, XMM15};
+use super::encode::Opcode;
+use super::regs::{Cc, R11, R14, XMM15};
 use crate::asm::abi::{
-    BUILTIN, CHECK, EXIT, EXIT_ARG, ExitCode, INSTANCE, INTERRUPT, LISTENER, REF_CODE,
+    BUILTIN, CHECK, EXIT, EXIT_ARG, ExitCode, FUEL, INSTANCE, INTERRUPT, LISTENER, REF_CODE,
     REF_INSTANCE, REF_SIG, SMALL_FRAME, STACK_LIMIT, TABLE_ELEMS, TABLE_LEN, TRAPS, TrapCode,
 };
 use crate::asm::code::CodeLabel;
-use crate::asm::isa::{Cell, Frame, InstanceItem};
+use crate::asm::isa::{Cell, Checked, Frame, InstanceItem};
 use crate::asm::regs::Reg;
 use crate::ir::types::{FuncIdx, Size, Width};
 
@@ -180,13 +181,36 @@ impl Amd64 {
         self.jump_if(Cc::NotEqual, attention);
     }
 
+    pub(super) fn charge(&mut self, cost: u32, attention: CodeLabel) {
+        // The digit of `sub`; the opcode says how long the immediate is.
+        const SUB: u8 = 5;
+        let cost = cost as i32;
+        match i8::try_from(cost) {
+            Ok(cost) => {
+                self.op_based(Opcode::one(0x83).wide(), SUB, R14, FUEL);
+                self.buf.push(cost as u8);
+            }
+            Err(_) => {
+                self.op_based(Opcode::one(0x81).wide(), SUB, R14, FUEL);
+                self.buf.push_i32(cost);
+            }
+        }
+        self.jump_if(Cc::Below, attention);
+    }
+
     /// An entry makes a frame of 16 bytes first, with the return address on top.
-    pub(super) fn leave_check(&mut self, entry: bool, passed: CodeLabel) {
-        let exit = if entry {
-            emit!(self; push rax);
-            ExitCode::CHECK_ENTRY
-        } else {
-            ExitCode::CHECK_LOOP
+    pub(super) fn leave_check(&mut self, what: Checked, passed: CodeLabel) {
+        let entry = what == Checked::Entry;
+        let exit = match what {
+            Checked::Entry => {
+                emit!(self; push rax);
+                ExitCode::CHECK_ENTRY
+            }
+            Checked::Loop => ExitCode::CHECK_LOOP,
+            Checked::Fuel(cost) => {
+                self.store_cell_const(Size::S32, Cell::Engine(EXIT_ARG), u64::from(cost));
+                ExitCode::CHECK_FUEL
+            }
         };
         self.store_cell_const(Size::S32, Cell::Engine(EXIT), u64::from(exit.0));
         emit!(self, disp(); call QWORD [r14 + CHECK]);

@@ -375,10 +375,10 @@ macro_rules! thunks {
                     open_host_frame!(),
                     "mov rsp, [r14 + {GUEST_SP}]",
                     "mov r10, [r14 + {INSTANCE}]",
-                    // The two exits of checks are adjacent.
+                    // The three exits of checks are adjacent.
                     "mov r11d, [r14 + {EXIT}]",
                     "sub r11d, {CHECK}",
-                    "cmp r11d, 1",
+                    "cmp r11d, 2",
                     "jbe 4f",
                     load_roles!($bound),
                     // The two exits of listeners are adjacent.
@@ -493,6 +493,7 @@ thunks!(guard: "", "push r13", "pop r13", 48);
 
 const _: () = assert!(ExitCode::LISTENER_AFTER.0 == ExitCode::LISTENER_BEFORE.0 + 1);
 const _: () = assert!(ExitCode::CHECK_ENTRY.0 == ExitCode::CHECK_LOOP.0 + 1);
+const _: () = assert!(ExitCode::CHECK_FUEL.0 == ExitCode::CHECK_LOOP.0 + 2);
 
 /// Returns from `enter` or `resume`. Only `r14` matters.
 #[unsafe(naked)]

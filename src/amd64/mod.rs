@@ -40,8 +40,8 @@ pub(crate) use regs::{Features, host_features};
 use crate::asm::abi::{MemoryMode, TrapCode};
 use crate::asm::code::{CodeBuf, CodeLabel};
 use crate::asm::isa::{
-    Addr, Cell, Cond, DivChecks, FixedDiv, FloatRhs, Frame, ImmUse, InstanceItem, Isa, IsaOptions,
-    Rhs, StoreSrc, TruncOp,
+    Addr, Cell, Checked, Cond, DivChecks, FixedDiv, FloatRhs, Frame, ImmUse, InstanceItem, Isa,
+    IsaOptions, Rhs, StoreSrc, TruncOp,
 };
 use crate::asm::regs::{Fpr, Gpr, Reg, RegFile, RegSet};
 use crate::ir::op::{Div, FloatBin, FloatCmp, FloatUn, IntBin, IntCmp, IntUn, Load, Shift, Store};
@@ -184,7 +184,8 @@ impl Isa for Amd64 {
         fn call_builtin(&mut self, code: u32);
         fn call_listener(&mut self, after: bool, func: FuncIdx);
         fn check_interrupt(&mut self, attention: CodeLabel);
-        fn leave_check(&mut self, entry: bool, passed: CodeLabel);
+        fn charge(&mut self, cost: u32, attention: CodeLabel);
+        fn leave_check(&mut self, what: Checked, passed: CodeLabel);
         fn trap_site(&mut self, stub: CodeLabel);
         fn trap_stub(&mut self, trap: TrapCode);
         // Debugging aids: control.rs

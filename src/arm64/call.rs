@@ -6,7 +6,7 @@ use super::regs::{CALLEE, INDEX, LINK, SP, TMP, ZERO};
 use super::{Arm64, emit};
 use crate::asm::abi::{self, ExitCode, MemoryMode, SMALL_FRAME, TrapCode};
 use crate::asm::code::CodeLabel;
-use crate::asm::isa::{Frame, InstanceItem};
+use crate::asm::isa::{Cell, Checked, Frame, InstanceItem};
 use crate::ir::types::FuncIdx;
 use crate::ir::types::Size::{S32, S64};
 
@@ -256,13 +256,32 @@ impl Arm64 {
         self.branch_zero(S32, TMP, false, attention);
     }
 
-    /// `LINK` is free in a body; an entry makes a frame of 16 bytes for it, as any frame has it.
-    pub(super) fn leave_check(&mut self, entry: bool, passed: CodeLabel) {
-        let exit = if entry {
-            emit!(self; stp xzr, x30, [sp, -16]!);
-            ExitCode::CHECK_ENTRY
+    /// Clobbers `TMP` and `CALLEE`.
+    pub(super) fn charge(&mut self, cost: u32, attention: CodeLabel) {
+        emit!(self; ldr tmp, [engine, abi::FUEL as u32]);
+        if cost < 1 << 12 {
+            emit!(self; subs tmp, tmp, cost);
         } else {
-            ExitCode::CHECK_LOOP
+            self.int_const(S32, CALLEE, u64::from(cost));
+            emit!(self; subs tmp, tmp, callee);
+        }
+        emit!(self; str tmp, [engine, abi::FUEL as u32]);
+        self.branch_code(LO, attention);
+    }
+
+    /// `LINK` is free in a body; an entry makes a frame of 16 bytes for it, as any frame has it.
+    pub(super) fn leave_check(&mut self, what: Checked, passed: CodeLabel) {
+        let entry = what == Checked::Entry;
+        let exit = match what {
+            Checked::Entry => {
+                emit!(self; stp xzr, x30, [sp, -16]!);
+                ExitCode::CHECK_ENTRY
+            }
+            Checked::Loop => ExitCode::CHECK_LOOP,
+            Checked::Fuel(cost) => {
+                self.store_cell_const(S32, Cell::Engine(abi::EXIT_ARG), u64::from(cost));
+                ExitCode::CHECK_FUEL
+            }
         };
         self.int_const(S32, TMP, u64::from(exit.0));
         emit!(self

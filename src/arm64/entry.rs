@@ -446,7 +446,7 @@ macro_rules! thunks_of_mode {
                     ldr x16, [x28, {instance}]
                     ldr w9, [x28, {exit}]
                     sub w9, w9, #5
-                    cmp w9, #1
+                    cmp w9, #2
                     b.ls 4f
                     ",
                     load_roles!($mode),
@@ -538,6 +538,7 @@ macro_rules! thunks_of_mode {
             }
 
             const _: () = assert!(ExitCode::CHECK_LOOP.0 == 5 && ExitCode::CHECK_ENTRY.0 == 6);
+            const _: () = assert!(ExitCode::CHECK_FUEL.0 == 7);
             const _: () = assert!(ExitCode::HOST_CALL.0 == 1 && ExitCode::BUILTIN.0 == 2);
 
             pub(super) fn thunks() -> Thunks {

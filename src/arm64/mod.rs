@@ -25,8 +25,8 @@ mod tests;
 use crate::asm::abi::{MemoryMode, TrapCode};
 use crate::asm::code::{CodeBuf, CodeLabel};
 use crate::asm::isa::{
-    Addr, Cell, Cond, DivChecks, FixedDiv, FloatRhs, Frame, ImmUse, InstanceItem, Isa, IsaOptions,
-    Rhs, StoreSrc, TruncOp,
+    Addr, Cell, Checked, Cond, DivChecks, FixedDiv, FloatRhs, Frame, ImmUse, InstanceItem, Isa,
+    IsaOptions, Rhs, StoreSrc, TruncOp,
 };
 use crate::asm::regs::{Fpr, Gpr, Reg, RegFile, RegSet};
 use crate::ir::op::{Div, FloatBin, FloatCmp, FloatUn, IntBin, IntCmp, IntUn, Load, Shift, Store};
@@ -212,7 +212,8 @@ impl Isa for Arm64 {
         fn call_builtin(code: u32);
         fn call_listener(after: bool, func: FuncIdx);
         fn check_interrupt(attention: CodeLabel);
-        fn leave_check(entry: bool, passed: CodeLabel);
+        fn charge(cost: u32, attention: CodeLabel);
+        fn leave_check(what: Checked, passed: CodeLabel);
 
         fn trap_site(stub: CodeLabel);
         fn trap_stub(trap: TrapCode);

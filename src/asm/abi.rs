@@ -59,6 +59,9 @@ impl ExitCode {
     /// A function found the stack at its limit, before it had a frame: it is full, or the limit
     /// was raised to ask for attention. Every register is kept.
     pub(crate) const CHECK_ENTRY: Self = Self(6);
+    /// A region costs more fuel than there is: [`CallEngine::exit_arg`], which was taken modulo
+    /// 2^64. It pays anew when it goes on. Every register is kept.
+    pub(crate) const CHECK_FUEL: Self = Self(7);
     /// Traps are `TRAP + TrapCode as u32`.
     pub(crate) const TRAP: Self = Self(16);
 
@@ -183,7 +186,8 @@ pub(crate) struct CallEngine {
     pub(crate) listener: usize,
     /// Read at loop heads of interruptible code; not zero: leave. Set by another thread.
     pub(crate) interrupt: AtomicU32,
-    pub(crate) reserved: u64,
+    /// What code that pays for its regions may yet spend.
+    pub(crate) fuel: u64,
     /// Thunk for checks at loop heads and entries: keeps every register.
     pub(crate) check: usize,
     /// The store that this engine belongs to.
@@ -221,6 +225,7 @@ offsets! { CallEngine:
     LISTENER = listener;
     CHECK = check;
     INTERRUPT = interrupt;
+    FUEL = fuel;
     TRAPS = traps;
     INTS = ints;
     FLOATS = floats;

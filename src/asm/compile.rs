@@ -5,10 +5,11 @@
 use super::abi::{InstanceLayout, MemoryMode, Place, TrapCode};
 use super::code::CodeLabel;
 use super::frame::ZeroedHomes;
-use super::isa::{CheckLabels, Frame, Isa, IsaOptions};
+use super::isa::{CheckLabels, Checked, Frame, Isa, IsaOptions};
 use super::memory::CheckedLocals;
 use super::regs::{Reg, RegFile};
 use super::stack::{LocalState, Operand, Registers};
+use crate::ir::fuel::Costs;
 use crate::ir::func::Func;
 use crate::ir::module::ModuleInfo;
 use crate::ir::op::{Op, Src};
@@ -21,6 +22,8 @@ pub(crate) struct Context<'a> {
     pub(crate) module: &'a ModuleInfo,
     pub(crate) layout: &'a InstanceLayout,
     pub(crate) options: IsaOptions,
+    /// What operators cost, if the code is to pay for them.
+    pub(crate) costs: Option<&'a Costs>,
 }
 
 /// State of the function at hand; its buffers are kept from function to function.
@@ -52,11 +55,11 @@ pub(super) struct State {
     checks: Vec<Check>,
 }
 
-/// A check of a loop's head or an entry.
+/// A check, whose way to the dispatcher is still to be written.
 #[derive(Debug)]
 struct Check {
     labels: CheckLabels,
-    entry: bool,
+    what: Checked,
     wasm_pos: u32,
 }
 
@@ -254,6 +257,7 @@ impl<I: Isa> Pass<'_, I> {
             } => self.store(store, offset, value),
             Op::MemorySize(memory) => self.memory_size(memory),
             Op::Builtin(builtin) => self.builtin(builtin),
+            Op::Fuel(cost) => self.fuel(cost),
             Op::Block(label) => self.block(label),
             Op::Loop(label) => self.loop_head(label),
             Op::If { or_else, .. } => self.if_(or_else),
@@ -303,7 +307,7 @@ impl<I: Isa> Pass<'_, I> {
     }
 
     /// Notes a check of the current operator.
-    pub(super) fn check(&mut self, entry: bool) -> CheckLabels {
+    pub(super) fn check(&mut self, what: Checked) -> CheckLabels {
         let buf = self.isa.buf();
         let labels = CheckLabels {
             attention: buf.new_label(),
@@ -311,7 +315,7 @@ impl<I: Isa> Pass<'_, I> {
         };
         self.st.checks.push(Check {
             labels,
-            entry,
+            what,
             wasm_pos: buf.wasm_pos,
         });
         labels
@@ -323,8 +327,15 @@ impl<I: Isa> Pass<'_, I> {
             buf.reserve();
             buf.wasm_pos = check.wasm_pos;
             buf.bind(check.labels.attention);
-            self.isa.leave_check(check.entry, check.labels.passed);
+            self.isa.leave_check(check.what, check.labels.passed);
         }
+    }
+
+    /// Pays for a region. One that has come back with more fuel pays anew.
+    fn fuel(&mut self, cost: u32) {
+        let labels = self.check(Checked::Fuel(cost));
+        self.isa.buf().bind(labels.passed);
+        self.isa.charge(cost, labels.attention);
     }
 
     fn push_const(&mut self, ty: ValType, bits: u64) {

@@ -10,6 +10,7 @@ use super::sites;
 use super::worker::{Part, Workers};
 use crate::error::Error;
 use crate::ir::decode::Body;
+use crate::ir::fuel::Costs;
 use crate::ir::module::ModuleInfo;
 use crate::ir::types::FuncIdx;
 
@@ -17,6 +18,8 @@ use crate::ir::types::FuncIdx;
 #[derive(Clone, Copy)]
 pub(crate) struct CompileOptions<'a> {
     pub(crate) isa: IsaOptions,
+    /// What operators cost, if the code is to pay for them.
+    pub(crate) costs: Option<&'a Costs>,
     /// Threads to use, at least 1.
     pub(crate) threads: usize,
     /// Functions whose entry and exit are reported.
@@ -99,6 +102,7 @@ pub(crate) fn compile<I: Isa + Send>(
         module,
         layout,
         options: options.isa,
+        costs: options.costs,
     };
     let size: usize = bodies.iter().map(|body| body.range.len()).sum();
     let room = CODE_PER_BYTE * size + CODE_PER_FUNC * bodies.len();

@@ -2,7 +2,7 @@
 
 use super::abi::{self, Place, Places, SMALL_FRAME};
 use super::compile::Pass;
-use super::isa::{Cell, Isa};
+use super::isa::{Cell, Checked, Isa};
 use super::regs::{Gpr, Reg, RegSet};
 use super::stack::{LocalState, NONE};
 use crate::ir::types::{Size, ValType, Width};
@@ -216,7 +216,7 @@ impl<I: Isa> Pass<'_, I> {
     /// The prologue: frame, saves, parameters, zeroed locals.
     pub(super) fn enter_function(&mut self) {
         let interruptible = self.cx.options.interruptible && self.st.frame.check;
-        self.st.frame.full = interruptible.then(|| self.check(true));
+        self.st.frame.full = interruptible.then(|| self.check(Checked::Entry));
         self.isa.prologue(&self.st.frame);
         if self.listened {
             self.isa.call_listener(false, self.func.func_idx());

@@ -136,12 +136,23 @@ pub(crate) struct Frame {
     pub(crate) full: Option<CheckLabels>,
 }
 
+/// What a check is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Checked {
+    /// A loop's head asks whether another thread wants it to stop.
+    Loop,
+    /// A function's entry asks that and whether the stack is full, before it has a frame.
+    Entry,
+    /// A region has cost so much fuel, which was not there.
+    Fuel(u32),
+}
+
 /// A check whose way to the dispatcher is out of line.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CheckLabels {
     /// Where it goes if there is something to attend to.
     pub(crate) attention: CodeLabel,
-    /// Bound behind the check: where the function goes on.
+    /// Where the function goes on: behind the check, or at one that is to be repeated.
     pub(crate) passed: CodeLabel,
 }
 
@@ -293,9 +304,12 @@ pub(crate) trait Isa: Sized {
     // Checks.
     /// Goes to `attention` if [`super::abi::CallEngine::interrupt`] is set.
     fn check_interrupt(&mut self, attention: CodeLabel);
-    /// Out of line: leaves to the dispatcher, from a loop's head or (before the function has a
-    /// frame) from its entry, and goes on at `passed`. Keeps every register but scratch.
-    fn leave_check(&mut self, entry: bool, passed: CodeLabel);
+    /// Takes `cost` (below 2^31) from [`super::abi::CallEngine::fuel`]; goes to `attention` if there
+    /// was less, with what is left modulo 2^64.
+    fn charge(&mut self, cost: u32, attention: CodeLabel);
+    /// Out of line: leaves to the dispatcher, and goes on at `passed`. Keeps every register but
+    /// scratch.
+    fn leave_check(&mut self, what: Checked, passed: CodeLabel);
 
     // Traps.
     /// Raises a trap where it stands, through the stub at `stub`, and notes the site.

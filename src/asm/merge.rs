@@ -7,7 +7,7 @@
 
 use super::code::CodeLabel;
 use super::compile::Pass;
-use super::isa::{Cell, Cond, ImmUse, Isa, Rhs};
+use super::isa::{Cell, Checked, Cond, ImmUse, Isa, Rhs};
 use super::regs::{Gpr, Reg, RegSet};
 use super::stack::{Loc, Owner};
 use crate::ir::func::Label;
@@ -257,7 +257,7 @@ impl<I: Isa> Pass<'_, I> {
         self.merge(&label);
         if self.cx.options.interruptible {
             self.isa.buf().reserve();
-            let check = self.check(false);
+            let check = self.check(Checked::Loop);
             self.isa.check_interrupt(check.attention);
             self.isa.buf().bind(check.passed);
         }

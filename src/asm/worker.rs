@@ -153,7 +153,7 @@ impl<I: Isa> Worker<I> {
         let pos = body.range.start;
         self.largest = self.largest.max(body.range.len());
         self.lowering
-            .lower(cx.module, bytes, body, &mut self.func)?;
+            .lower(cx.module, bytes, body, cx.costs, &mut self.func)?;
         let listened = listen.is_some_and(|listen| listen(FuncIdx(index)));
         let emitted = self.emitter.emit(cx, &self.func, listened);
         let buf = self.emitter.isa.buf();

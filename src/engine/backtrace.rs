@@ -44,7 +44,7 @@ impl CheckTag {
     /// The tag of an exit.
     pub(crate) fn of(exit: ExitCode) -> usize {
         match exit {
-            ExitCode::CHECK_LOOP => Self::LOOP,
+            ExitCode::CHECK_LOOP | ExitCode::CHECK_FUEL => Self::LOOP,
             ExitCode::CHECK_ENTRY => Self::ENTRY,
             _ => Self::NONE,
         }

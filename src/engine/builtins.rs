@@ -13,7 +13,7 @@ use super::table;
 use crate::asm::abi::{CallEngine, INT_ARGS};
 use crate::error::{Result, Trap};
 use crate::ir::op::Builtin;
-use crate::ir::types::{DataIdx, ElemIdx, MemIdx, TableIdx, ValType};
+use crate::ir::types::{DataIdx, ElemIdx, MemIdx, PAGE_SIZE, TableIdx, ValType};
 
 const MEMORY_GROW: u32 = Builtin::MemoryGrow(MemIdx(0)).code();
 const MEMORY_FILL: u32 = Builtin::MemoryFill(MemIdx(0)).code();
@@ -48,6 +48,9 @@ const ELEM_DROP: u32 = Builtin::ElemDrop(ElemIdx(0)).code();
 /// Result of a growth that failed.
 const FAILED: u64 = u32::MAX as u64;
 
+/// Bytes of a table's element.
+const ELEMENT: u64 = 8;
+
 /// Whether a builtin has an `i32` result.
 pub(crate) fn gives_i32(code: u32) -> bool {
     matches!(code, MEMORY_GROW | TABLE_SIZE | TABLE_GROW)
@@ -60,6 +63,8 @@ pub(crate) struct Call {
     /// Index of the instance that asks.
     this: usize,
     args: Args,
+    /// Whether the guest has paid for its size.
+    paid: bool,
 }
 
 /// How far a builtin came.
@@ -81,6 +86,7 @@ impl Call {
                 code: (*engine).exit_arg,
                 this: (*(*engine).instance).data as usize,
                 args: Args((*engine).ints),
+                paid: false,
             }
         }
     }
@@ -104,15 +110,32 @@ pub(crate) unsafe fn serve(
     let (this, args) = (call.this, call.args);
     let result = match call.code {
         MEMORY_GROW => {
-            let memory = core.instances[this].memories[args.index(1)];
-            let old = core.memories[memory as usize].grow(limiter, args.u32(0))?;
+            let memory = core.instances[this].memories[args.index(1)] as usize;
+            let delta = args.u32(0);
+            let cost = match core.memories[memory].may_grow(delta) {
+                true => core.bulk_cost(delta, PAGE_SIZE),
+                false => 0,
+            };
+            core.charge(cost)?;
+            let old = core.memories[memory].grow(limiter, delta)?;
+            if old.is_none() {
+                core.give_back(cost);
+            }
             Some(old.unwrap_or(FAILED))
         }
         TABLE_GROW => {
-            let table = core.instances[this].tables[args.index(2)];
+            let table = core.instances[this].tables[args.index(2)] as usize;
             let (init, delta) = (args.0[0], args.u32(1));
+            let cost = match core.tables[table].may_grow(delta) {
+                true => core.bulk_cost(delta, ELEMENT),
+                false => 0,
+            };
+            core.charge(cost)?;
             // SAFETY: validated code passes references of the table's type.
-            let old = unsafe { core.tables[table as usize].grow(limiter, delta, init)? };
+            let old = unsafe { core.tables[table].grow(limiter, delta, init)? };
+            if old.is_none() {
+                core.give_back(cost);
+            }
             Some(old.unwrap_or(FAILED))
         }
         // SAFETY: validated code passes references of the tables' types.
@@ -145,41 +168,42 @@ unsafe fn serve_bulk(
     asked: &AtomicU32,
 ) -> Result<Progress, Trap> {
     loop {
-        let Call { code, this, args } = *call;
-        let data = &core.instances[this];
+        let Call {
+            code,
+            this,
+            args,
+            paid,
+        } = *call;
         let (to, from, len) = (args.u32(0), args.u32(1), args.u32(2));
-        let memory = |n: usize| data.memories[args.index(n)];
-        let table = |n: usize| data.tables[args.index(n)];
         let tables = matches!(code, TABLE_FILL | TABLE_COPY);
+        let data = &core.instances[this];
+        let items = if tables { &data.tables } else { &data.memories };
+        // A fill has one index only.
+        let (dst, src) = match code {
+            MEMORY_FILL | TABLE_FILL => (items[args.index(3)], 0),
+            _ => (items[args.index(3)], items[args.index(4)]),
+        };
         let part = len.min(if tables { TABLE_PART } else { MEMORY_PART });
         let rest = len - part;
         // A copy upwards begins at the end, lest it overwrite what is to be copied.
-        let upwards = matches!(code, MEMORY_COPY | TABLE_COPY) && to > from;
+        let copies = matches!(code, MEMORY_COPY | TABLE_COPY);
+        let upwards = copies && to > from;
         let skip = if upwards { rest } else { 0 };
+        let check = if tables { check_table } else { check_memory };
+        check(core, dst, to, len)?;
+        if copies {
+            check(core, src, from, len)?;
+        }
+        if !paid {
+            core.charge(core.bulk_cost(len, if tables { ELEMENT } else { 1 }))?;
+            call.paid = true;
+        }
         match code {
-            MEMORY_FILL => {
-                let memory = memory(3);
-                check_memory(core, memory, to, len)?;
-                memory_fill(core, memory, to, from as u8, part)?;
-            }
-            MEMORY_COPY => {
-                let (dst, src) = (memory(3), memory(4));
-                check_memory(core, dst, to, len)?;
-                check_memory(core, src, from, len)?;
-                memory_copy(core, (dst, to + skip), (src, from + skip), part)?;
-            }
-            TABLE_FILL => {
-                let table = &mut core.tables[table(3) as usize];
-                table.check(to, len)?;
-                // SAFETY: the caller's promise.
-                unsafe { table.set(to, part, |_| args.0[1])? };
-            }
-            _ => {
-                let (dst, src) = (table(3), table(4));
-                core.tables[dst as usize].check(to, len)?;
-                core.tables[src as usize].check(from, len)?;
-                table::copy(&mut core.tables, (dst, to + skip), (src, from + skip), part)?;
-            }
+            MEMORY_FILL => memory_fill(core, dst, to, from as u8, part)?,
+            MEMORY_COPY => memory_copy(core, (dst, to + skip), (src, from + skip), part)?,
+            // SAFETY: the caller's promise.
+            TABLE_FILL => unsafe { core.tables[dst as usize].set(to, part, |_| args.0[1])? },
+            _ => table::copy(&mut core.tables, (dst, to + skip), (src, from + skip), part)?,
         }
         if rest == 0 {
             return Ok(Progress::Done(None));
@@ -188,7 +212,7 @@ unsafe fn serve_bulk(
         if !upwards {
             call.args.0[0] = to + part;
         }
-        if !upwards && matches!(code, MEMORY_COPY | TABLE_COPY) {
+        if !upwards && copies {
             call.args.0[1] = from + part;
         }
         if asked.load(Relaxed) != 0 {
@@ -201,6 +225,10 @@ fn check_memory(core: &StoreCore, memory: u32, at: u64, len: u64) -> Result<(), 
     let bytes = core.memories[memory as usize].bytes();
     let range = table::range(at, len, bytes);
     range.map(|_| ()).ok_or(Trap::MemoryOutOfBounds)
+}
+
+fn check_table(core: &StoreCore, table: u32, at: u64, len: u64) -> Result<(), Trap> {
+    core.tables[table as usize].check(at, len)
 }
 
 /// Integer arguments: operands, then indices.
@@ -224,8 +252,13 @@ fn serve_memory(core: &mut StoreCore, this: usize, code: u32, args: Args) -> Res
     let (to, from, len) = (args.u32(0), args.u32(1), args.u32(2));
     match code {
         MEMORY_INIT => {
-            let segment = data.segment(args.index(3) as u32);
-            instance::write_memory(&core.memories, (memory(4), to), segment, from, len)
+            let (memory, index) = (memory(4), args.index(3) as u32);
+            check_memory(core, memory, to, len)?;
+            let bytes = data.segment(index).len();
+            table::range(from, len, bytes).ok_or(Trap::MemoryOutOfBounds)?;
+            core.charge(core.bulk_cost(len, 1))?;
+            let segment = core.instances[this].segment(index);
+            instance::write_memory(&core.memories, (memory, to), segment, from, len)
         }
         DATA_DROP => {
             core.instances[this]
@@ -263,8 +296,11 @@ unsafe fn serve_table(
             unsafe { core.tables[table as usize].set(to, 1, |_| args.0[1])? };
         }
         TABLE_INIT => {
-            let elem = ElemIdx(args.index(3) as u32);
-            instance::write_table(core, this, (table(4), to), elem, from, len)?;
+            let (table, elem) = (table(4), ElemIdx(args.index(3) as u32));
+            check_table(core, table, to, len)?;
+            table::range(from, len, data.elements(elem)).ok_or(Trap::TableOutOfBounds)?;
+            core.charge(core.bulk_cost(len, ELEMENT))?;
+            instance::write_table(core, this, (table, to), elem, from, len)?;
         }
         ELEM_DROP => core.instances[this]
             .dropped_elems

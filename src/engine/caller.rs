@@ -71,6 +71,14 @@ impl<'a, T: 'static> Caller<'a, T> {
         self.store.interrupt_handle()
     }
 
+    pub(crate) fn context(&self) -> &StoreContextMut<'a, T> {
+        &self.store
+    }
+
+    pub(crate) fn context_mut(&mut self) -> &mut StoreContextMut<'a, T> {
+        &mut self.store
+    }
+
     /// The instance that calls; none if the host itself calls the function.
     pub(crate) fn instance(&self) -> Option<Instance> {
         let instance = self.instance?;

@@ -9,6 +9,7 @@ use super::listener::FunctionListener;
 use crate::asm::abi::MemoryMode;
 use crate::error::{Error, Result};
 use crate::ir::decode::DEFAULT_FEATURES;
+use crate::ir::fuel::FuelCosts;
 
 /// How an [`Engine`](crate::Engine) compiles and runs.
 ///
@@ -27,6 +28,8 @@ pub struct Config {
     pub(crate) backtrace: bool,
     pub(crate) poison: bool,
     pub(crate) interruptible: bool,
+    pub(crate) consume_fuel: bool,
+    pub(crate) fuel_costs: FuelCosts,
     pub(crate) features: WasmFeatures,
     pub(crate) listener: Option<Arc<dyn FunctionListener>>,
 }
@@ -51,6 +54,8 @@ impl Config {
             backtrace: cfg!(feature = "backtrace"),
             poison: false,
             interruptible: false,
+            consume_fuel: false,
+            fuel_costs: FuelCosts::default(),
             features: DEFAULT_FEATURES,
             listener: None,
         }
@@ -95,6 +100,26 @@ impl Config {
     /// [`InterruptHandle`](crate::InterruptHandle)s: loops look at a flag then. Default: false.
     pub fn epoch_interruption(&mut self, enable: bool) -> &mut Self {
         self.interruptible = enable;
+        self
+    }
+
+    /// Whether guests spend fuel, and stop when there is none: with [`Trap::OutOfFuel`]. A new
+    /// store has none; see [`Store::set_fuel`](crate::Store::set_fuel). Default: false.
+    ///
+    /// What is spent depends on the module and its inputs alone, not on the machine or how memory
+    /// accesses are checked. A guest pays when it enters a run of operators that are executed one
+    /// after the other: it never does what it has not paid for, and has paid, at a call of the
+    /// host, for all up to that call and nothing else. A run that traps half-way was paid as a whole.
+    ///
+    /// [`Trap::OutOfFuel`]: crate::Trap::OutOfFuel
+    pub fn consume_fuel(&mut self, enable: bool) -> &mut Self {
+        self.consume_fuel = enable;
+        self
+    }
+
+    /// What guests pay for, with [`Config::consume_fuel`].
+    pub fn fuel_costs(&mut self, costs: FuelCosts) -> &mut Self {
+        self.fuel_costs = costs;
         self
     }
 
@@ -150,6 +175,9 @@ impl Config {
                 "`wasm_reference_types` needs `wasm_bulk_memory`",
             ));
         }
+        if self.fuel_costs.branch == 0 || self.fuel_costs.call == 0 {
+            return Err(Error::msg("branches and calls cannot cost no fuel"));
+        }
         if self.max_wasm_stack < 4096 || self.max_wasm_stack > 1 << 40 {
             return Err(Error::msg(format!(
                 "a stack of {} bytes is not possible",
@@ -174,6 +202,7 @@ impl fmt::Debug for Config {
             .field("parallel", &self.parallel)
             .field("backtrace", &self.backtrace)
             .field("epoch_interruption", &self.interruptible)
+            .field("consume_fuel", &self.consume_fuel)
             .field("features", &self.features)
             .field("listener", &self.listener.is_some())
             .finish_non_exhaustive()

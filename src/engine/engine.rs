@@ -11,6 +11,7 @@ use super::pool::PoolRef;
 use crate::asm::abi::{MemoryMode, NULL_SIG, Thunks};
 use crate::asm::isa::IsaOptions;
 use crate::error::Result;
+use crate::ir::fuel::Costs;
 use crate::ir::types::FuncType;
 
 /// Compiles modules and runs them. Modules, stores and linkers belong to an engine and work only
@@ -30,6 +31,7 @@ struct EngineInner {
     config: Config,
     thunks: Thunks,
     isa: IsaOptions,
+    costs: Option<Costs>,
     sigs: RwLock<Signatures>,
     workers: native::Workers,
     epochs: Epochs,
@@ -63,6 +65,7 @@ impl Engine {
                     interruptible: config.interruptible,
                     features: native::features(),
                 },
+                costs: config.consume_fuel.then(|| Costs::new(config.fuel_costs)),
                 config: config.clone(),
                 sigs: RwLock::default(),
                 workers: native::Workers::default(),
@@ -100,6 +103,11 @@ impl Engine {
 
     pub(crate) fn isa(&self) -> IsaOptions {
         self.inner.isa
+    }
+
+    /// What operators cost, if guests pay.
+    pub(crate) fn costs(&self) -> Option<&Costs> {
+        self.inner.costs.as_ref()
     }
 
     /// What compiles functions.

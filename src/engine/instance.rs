@@ -216,6 +216,15 @@ impl InstanceData {
         self.module.data(index as usize)
     }
 
+    /// How many references an element segment has: none, if it was dropped.
+    pub(crate) fn elements(&self, elem: ElemIdx) -> usize {
+        match &elem.of(&self.module.info).items {
+            _ if self.dropped_elems.contains(elem.0) => 0,
+            ElemItems::Funcs(funcs) => funcs.len(),
+            ElemItems::Exprs(exprs) => exprs.len(),
+        }
+    }
+
     fn export(&self, core: &StoreCore, item: ExportItem) -> Extern {
         match item {
             ExportItem::Func(func) => {
@@ -274,12 +283,7 @@ pub(crate) fn write_table(
 ) -> Result<(), Trap> {
     let data = &core.instances[instance];
     let items = &elem.of(&data.module.info).items;
-    let count = match items {
-        _ if data.dropped_elems.contains(elem.0) => 0,
-        ElemItems::Funcs(funcs) => funcs.len(),
-        ElemItems::Exprs(exprs) => exprs.len(),
-    };
-    let from = table::range(from, len, count)
+    let from = table::range(from, len, data.elements(elem))
         .ok_or(Trap::TableOutOfBounds)?
         .start;
     // SAFETY: validation has compared the types of the segment and the table.

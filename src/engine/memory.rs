@@ -151,6 +151,15 @@ impl MemoryData {
         (vm.base, vm.bound as usize)
     }
 
+    /// Whether its type allows so many more pages.
+    pub(crate) fn may_grow(&self, delta: u64) -> bool {
+        self.pages().saturating_add(delta) <= self.max_pages()
+    }
+
+    fn max_pages(&self) -> u64 {
+        self.ty.maximum().unwrap_or(MAX_PAGES).min(MAX_PAGES)
+    }
+
     /// Grows by `delta` pages. The old size; `None` if the limiter, the type, or the system
     /// refuse.
     ///
@@ -169,7 +178,7 @@ impl MemoryData {
         {
             return Ok(None);
         }
-        let result = if pages > self.ty.maximum().unwrap_or(MAX_PAGES).min(MAX_PAGES) {
+        let result = if pages > self.max_pages() {
             Err(Error::msg("memory maximum size exceeded"))
         } else {
             self.linear.grow(bytes)

@@ -12,6 +12,7 @@ pub(crate) mod engine;
 pub(crate) mod errors;
 pub(crate) mod extern_;
 pub(crate) mod externref;
+pub(crate) mod fuel;
 pub(crate) mod func;
 pub(crate) mod global;
 pub(crate) mod host;

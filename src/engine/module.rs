@@ -105,6 +105,7 @@ impl Module {
         let listens = |func: FuncIdx| listened[func.index()];
         let options = CompileOptions {
             isa: engine.isa(),
+            costs: engine.costs(),
             threads: threads(config.parallel, bytes.len()),
             listen: (!listened.is_empty()).then_some(&listens),
         };
@@ -150,7 +151,7 @@ impl Module {
         let mut lowering = crate::ir::lower::Lowering::default();
         let mut func = crate::ir::func::Func::default();
         for body in bodies {
-            lowering.lower(&info, &bytes, body, &mut func)?;
+            lowering.lower(&info, &bytes, body, None, &mut func)?;
         }
         Ok(())
     }

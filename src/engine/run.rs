@@ -17,6 +17,7 @@ use std::sync::atomic::AtomicUsize;
 use super::backtrace::{CheckTag, Frames};
 use super::builtins::{self, Progress};
 use super::engine::Engine;
+use super::fuel;
 use super::func::null_ref;
 use super::host::{HostFunc, read_values, write_values};
 use super::host_stack;
@@ -52,6 +53,8 @@ pub(crate) struct Machine {
     store: *mut (),
     /// Told of the call engine, if guests can be interrupted.
     signal: Option<Arc<Signal>>,
+    /// What the call engine has, before there is one.
+    fuel: u64,
 }
 
 // SAFETY: it owns what it points to.
@@ -88,6 +91,7 @@ impl Machine {
             dispatch,
             store: std::ptr::null_mut(),
             signal,
+            fuel: 0,
         }
     }
 
@@ -128,6 +132,7 @@ impl Machine {
         state.listener = thunks.listener;
         state.check = thunks.check;
         state.traps = thunks.traps;
+        state.fuel = self.fuel;
         self.engine = Box::into_raw(state);
         if let Some(signal) = &self.signal {
             // SAFETY: detached before it is freed.
@@ -135,6 +140,24 @@ impl Machine {
         }
         self.stack = Some(stack);
         Ok(())
+    }
+
+    /// What guests may yet spend.
+    pub(crate) fn fuel(&self) -> u64 {
+        if self.engine.is_null() {
+            return self.fuel;
+        }
+        // SAFETY: the type's invariants.
+        unsafe { (*self.engine).fuel }
+    }
+
+    pub(crate) fn set_fuel(&mut self, fuel: u64) {
+        if self.engine.is_null() {
+            self.fuel = fuel;
+        } else {
+            // SAFETY: the type's invariants.
+            unsafe { (*self.engine).fuel = fuel };
+        }
     }
 
     /// Where the stack is full.
@@ -371,6 +394,10 @@ unsafe extern "C" fn serve_rest<T: 'static>(engine: *mut CallEngine) -> u32 {
                     // Frames are walked from here.
                     (*engine).guest_sp |= CheckTag::of(exit);
                     interrupt::serve_check(store, engine)
+                }
+                ExitCode::CHECK_FUEL => {
+                    (*engine).guest_sp |= CheckTag::of(exit);
+                    fuel::serve_region(engine)
                 }
                 _ => listener::serve(&(*store.as_ptr()).core, &*engine),
             }

@@ -191,6 +191,12 @@ impl TableData {
         Ok(())
     }
 
+    /// Whether its type allows so many more elements.
+    pub(crate) fn may_grow(&self, delta: u64) -> bool {
+        let max = self.ty.maximum().unwrap_or(MAX_ELEMENTS);
+        self.len().saturating_add(delta) <= max.min(MAX_ELEMENTS)
+    }
+
     /// Grows by `delta` elements of the reference `init`. The old size; `None` if the limiter, the
     /// type, or the system refuse.
     ///

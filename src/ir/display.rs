@@ -81,6 +81,8 @@ impl Display for Op {
             Self::MemorySize(memory) => write!(f, "memory.size {memory}"),
             Self::Builtin(builtin) => builtin.fmt(f),
 
+            Self::Fuel(cost) => write!(f, "fuel {cost}"),
+
             Self::Block(label) => write!(f, "block {label}"),
             Self::Loop(label) => write!(f, "loop {label}"),
             Self::If { end, or_else } if end == or_else => write!(f, "if {end}"),

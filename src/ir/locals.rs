@@ -73,6 +73,11 @@ impl LocalMap {
         Ok(())
     }
 
+    /// How many locals are declared beside so many parameters.
+    pub(super) fn declared(&self, params: u32) -> u32 {
+        self.groups.last().map_or(0, |(end, _)| end - params)
+    }
+
     /// Forgets the last function; of this one, the parameters are known.
     fn start(&mut self, params: u32, end: u32) {
         self.epoch = self.epoch.wrapping_add(1);

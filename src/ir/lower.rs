@@ -11,6 +11,7 @@ use wasmparser::{
 
 use super::control::Frame;
 use super::decode::{Body, invalid, pos};
+use super::fuel::{Costs, Meter};
 use super::func::{Func, Label, LabelArgs};
 use super::locals::LocalMap;
 use super::module::ModuleInfo;
@@ -38,7 +39,8 @@ pub(crate) struct Lowering {
 }
 
 impl Lowering {
-    /// Validates `body` (of the module that is `bytes`) and writes its records to `out`.
+    /// Validates `body` (of the module that is `bytes`) and writes its records to `out`. With
+    /// `costs`, some of the records pay for others.
     ///
     /// # Errors
     ///
@@ -48,6 +50,7 @@ impl Lowering {
         module: &ModuleInfo,
         bytes: &[u8],
         body: Body,
+        costs: Option<&Costs>,
         out: &mut Func,
     ) -> Result<(), Error> {
         let (start, end) = (body.range.start, body.range.end);
@@ -67,9 +70,14 @@ impl Lowering {
 
         let at = pos(reader.original_position());
         let budget = BUDGET + BUDGET_PER_BYTE * (end - start) as u64;
+        let locals = self.locals.declared(out.params);
+        let mut recorder = Recorder::new(module, &mut self.frames, &mut self.locals, out);
+        recorder.pos = at;
+        let meter = costs.map(|costs| Meter::begin(costs, locals, &mut recorder));
         let mut body = Lowerer {
             validator: &mut validator,
-            recorder: Recorder::new(module, &mut self.frames, &mut self.locals, out),
+            recorder,
+            meter,
             code: &bytes[..end],
             next: at,
             max_height: 0,
@@ -77,7 +85,11 @@ impl Lowering {
             failure: None,
         };
         while body.next < pos(end as u64) {
-            body.steps(bytes);
+            if body.meter.is_some() {
+                body.steps::<true>(bytes);
+            } else {
+                body.steps::<false>(bytes);
+            }
         }
         body.finish()?;
         self.allocs = validator.into_allocations();
@@ -202,6 +214,8 @@ impl<'m> Recorder<'m> {
 struct Lowerer<'m> {
     validator: &'m mut FuncValidator<ValidatorResources>,
     recorder: Recorder<'m>,
+    /// Counts what operators cost, if somebody asks.
+    meter: Option<Meter<'m>>,
     /// The module up to the body's end.
     code: &'m [u8],
     /// Where the operator after the one at hand is.
@@ -229,10 +243,11 @@ impl<'m> Lowerer<'m> {
     }
 
     /// Takes the next operators, as many as there is room for their records.
-    fn steps(&mut self, module: &[u8]) {
+    fn steps<const METERED: bool>(&mut self, module: &[u8]) {
         /// Bytes of operators, each of which makes at most [`RECORDS`] records.
         const BYTES: u32 = 256;
-        const RECORDS: u32 = 2;
+        /// Two, and one that pays.
+        const RECORDS: u32 = 3;
 
         self.recorder
             .out
@@ -241,10 +256,16 @@ impl<'m> Lowerer<'m> {
         let end = self.end().min(self.next.saturating_add(BYTES));
         while self.next < end {
             self.recorder.pos = self.next;
+            if METERED && let Some(meter) = &mut self.meter {
+                meter.before(&mut self.recorder, &module[self.next as usize..]);
+            }
             // It may reach beyond the body's end; an operator that does has failed.
             match Window::new(module, self.next) {
                 Some(window) => visit_usual(window, self),
                 None => self.unusual(),
+            }
+            if METERED && let Some(meter) = &mut self.meter {
+                meter.after(&mut self.recorder);
             }
             let height = self.validator.operand_stack_height();
             if height > self.max_height {

@@ -6,6 +6,7 @@ mod const_expr;
 mod control;
 pub(crate) mod decode;
 pub(crate) mod display;
+pub(crate) mod fuel;
 pub(crate) mod func;
 mod locals;
 pub(crate) mod lower;

@@ -99,6 +99,9 @@ pub(crate) enum Op {
     /// Served by the dispatcher: pops the builtin's operands, pushes its result if it has one.
     Builtin(Builtin),
 
+    /// Pays for the operators of a region that begins here.
+    Fuel(u32),
+
     // Control. `height` of a label is the operand stack's below its arguments.
     /// Start of `block`: everything on the operand stack goes to its home, if the label is used.
     Block(LabelIdx),

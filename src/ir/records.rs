@@ -73,6 +73,12 @@ impl Records {
         Some(self.buffer.get(self.len.wrapping_sub(nth))?.op)
     }
 
+    /// The last record, with its offset.
+    #[inline]
+    pub(super) fn last_record(&self) -> Option<Record> {
+        self.buffer.get(self.len.wrapping_sub(1)).copied()
+    }
+
     /// The last record, to change.
     #[inline(always)]
     pub(super) fn last_mut(&mut self) -> Option<&mut Op> {

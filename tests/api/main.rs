@@ -2,6 +2,7 @@
 
 mod backtraces;
 mod calls;
+mod fuel;
 mod host;
 mod interrupts;
 mod items;

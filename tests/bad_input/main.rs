@@ -35,6 +35,7 @@ pub(crate) fn compile_everywhere(engines: &[Engine], wasm: &[u8]) -> bool {
             target,
             explicit: true,
             interruptible: true,
+            fuel: None,
             features: 0,
         };
         inspect(wasm, options).is_ok()

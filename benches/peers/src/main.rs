@@ -6,6 +6,7 @@
 mod call;
 mod clock;
 mod compile;
+mod control;
 mod liftoff;
 mod linear;
 mod modules;
@@ -26,6 +27,7 @@ usage: peers COMMAND [options] [FILTER..]
   run        kernels: time, with the checksums compared
   call       calls between host and guest, and within the guest
   startup    bytes to instance, prepared module to instance
+  control    kernels: what fuel and epochs cost
   linear     compile time of generated modules as they double in size
   all        compile, run, call and startup
 
@@ -100,6 +102,7 @@ fn main() -> Result<()> {
         "run" => vec![run::measure(&options)?],
         "call" => vec![call::measure(&options)?],
         "startup" => vec![startup::measure(&options)?],
+        "control" => vec![control::measure(&options)?],
         "linear" => vec![linear::measure(&options)?],
         "all" => vec![
             compile::measure(&options)?,

@@ -8,7 +8,18 @@ pub trait Peer {
 
     /// What it is good for. An interpreter whose `compile` translates lazily has no compile time to compare.
     fn benches(&self) -> &'static [Bench] {
-        &[Bench::Compile, Bench::Run, Bench::Call, Bench::Startup]
+        &[
+            Bench::Compile,
+            Bench::Run,
+            Bench::Call,
+            Bench::Startup,
+            Bench::Control,
+        ]
+    }
+
+    /// The runtime that this one differs from in how the host controls the guest only.
+    fn base(&self) -> Option<&'static str> {
+        None
     }
 
     /// Bytes of code above which a module takes it too many seconds, or gigabytes.
@@ -29,6 +40,7 @@ pub enum Bench {
     Run,
     Call,
     Startup,
+    Control,
 }
 
 pub trait Compiled {

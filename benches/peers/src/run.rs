@@ -1,6 +1,7 @@
 //! How fast the code is: kernels, with their checksums compared.
 
-use crate::peer::{Bench, Running};
+use crate::modules::Module;
+use crate::peer::{Bench, Peer, Running};
 use crate::table::{Table, number, optional};
 use crate::{Options, clock, modules, peers};
 use anyhow::{Context, Result, ensure};
@@ -33,17 +34,7 @@ pub fn measure(options: &Options) -> Result<Table> {
     );
     for kernel in &kernels {
         eprintln!("run {}", kernel.name);
-        let mut running = Vec::new();
-        for peer in &peers {
-            let prepared = peer
-                .compile(&kernel.wasm)
-                .and_then(|compiled| compiled.prepare());
-            running.push(
-                prepared
-                    .and_then(|prepared| prepared.instantiate())
-                    .with_context(|| format!("{} on {}", kernel.name, peer.name()))?,
-            );
-        }
+        let mut running = instances(kernel, &peers)?;
         let times = times(
             &kernel.name,
             &names,
@@ -83,8 +74,21 @@ pub fn measure(options: &Options) -> Result<Table> {
     Ok(summary)
 }
 
+/// An instance of a kernel on each runtime.
+pub fn instances(kernel: &Module, peers: &[Box<dyn Peer>]) -> Result<Vec<Box<dyn Running>>> {
+    let instance = |peer: &Box<dyn Peer>| {
+        let prepared = peer
+            .compile(&kernel.wasm)
+            .and_then(|compiled| compiled.prepare());
+        prepared
+            .and_then(|prepared| prepared.instantiate())
+            .with_context(|| format!("{} on {}", kernel.name, peer.name()))
+    };
+    peers.iter().map(instance).collect()
+}
+
 /// Seconds per runtime: the medians of rounds in which each takes its turn.
-fn times(
+pub fn times(
     kernel: &str,
     names: &[String],
     running: &mut [Box<dyn Running>],

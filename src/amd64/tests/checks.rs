@@ -4,7 +4,7 @@ use super::world::{Builder, World};
 use super::{Amd64, MODES};
 use crate::amd64::regs::reg_file;
 use crate::asm::abi::{CallEngine, ExitCode, MemoryMode};
-use crate::asm::isa::{FloatRhs, Rhs};
+use crate::asm::isa::{Checked, FloatRhs, Rhs};
 use crate::asm::regs::{Fpr, Gpr, RegSet};
 use crate::ir::op::{FloatBin, IntBin};
 use crate::ir::types::Size;
@@ -18,7 +18,7 @@ fn ints(mode: MemoryMode) -> impl Iterator<Item = Gpr> {
 }
 
 /// Sets all registers, checks, and adds them up.
-fn check(isa: &mut Amd64, mode: MemoryMode, entry: bool) {
+fn check(isa: &mut Amd64, mode: MemoryMode, what: Checked) {
     for (at, reg) in ints(mode).enumerate() {
         isa.int_const(Size::S64, reg, 1 << (4 * at));
     }
@@ -27,7 +27,7 @@ fn check(isa: &mut Amd64, mode: MemoryMode, entry: bool) {
         isa.float_const(Size::S64, Fpr(at), f64::from(1 << at).to_bits());
     }
     let passed = isa.buf.new_label();
-    isa.leave_check(entry, passed);
+    isa.leave_check(what, passed);
     isa.buf.bind(passed);
     for reg in ints(mode).filter(|reg| *reg != Gpr(0)) {
         isa.int_bin(IntBin::Add, Size::S64, Gpr(0), Gpr(0), Rhs::Reg(reg));
@@ -47,10 +47,15 @@ fn spoil(engine: &mut CallEngine) {
 #[test]
 fn checks_keep_every_register() {
     for mode in MODES {
-        for (entry, exit) in [(true, ExitCode::CHECK_ENTRY), (false, ExitCode::CHECK_LOOP)] {
+        for (what, exit) in [
+            (Checked::Entry, ExitCode::CHECK_ENTRY),
+            (Checked::Loop, ExitCode::CHECK_LOOP),
+            (Checked::Fuel(77), ExitCode::CHECK_FUEL),
+        ] {
+            let entry = what == Checked::Entry;
             for leaves in [false, true] {
                 let mut builder = Builder::new(mode);
-                let func = builder.func(16, |isa| check(isa, mode, entry));
+                let func = builder.func(16, |isa| check(isa, mode, what));
                 let mut world = World::new(mode, builder);
                 world.engine.check = world.thunks.check;
                 world.serve_with(if leaves {

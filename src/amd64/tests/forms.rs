@@ -8,10 +8,10 @@ use super::disasm::{ints, touch};
 use super::{Amd64, GPRS, MODES, amd64};
 use crate::amd64::encode::Opcode;
 use crate::asm::abi::{
-    CHECK, EXIT, ExitCode, INSTANCE, INTERRUPT, MEMORY_BASE, MEMORY_BOUND, MEMORY0, MemoryMode,
-    REF_INSTANCE,
+    CHECK, EXIT, EXIT_ARG, ExitCode, FUEL, INSTANCE, INTERRUPT, MEMORY_BASE, MEMORY_BOUND, MEMORY0,
+    MemoryMode, REF_INSTANCE,
 };
-use crate::asm::isa::{Addr, Cell, Cond, InstanceItem, Isa};
+use crate::asm::isa::{Addr, Cell, Checked, Cond, InstanceItem, Isa};
 use crate::asm::regs::{Fpr, Gpr, Reg};
 use crate::ir::op::{FloatCmp, IntCmp};
 use crate::ir::types::Size;
@@ -318,14 +318,22 @@ fn checks_for_attention() {
     assert_eq!(shape(&code[0]), (Mnemonic::Cmp, Register::R14, INTERRUPT));
     assert_eq!(code[0].immediate8(), 0);
     assert_eq!(code[1].mnemonic(), Mnemonic::Jne);
-    for (entry, exit) in [(false, ExitCode::CHECK_LOOP), (true, ExitCode::CHECK_ENTRY)] {
+    for (what, exit) in [
+        (Checked::Loop, ExitCode::CHECK_LOOP),
+        (Checked::Entry, ExitCode::CHECK_ENTRY),
+        (Checked::Fuel(300), ExitCode::CHECK_FUEL),
+    ] {
         let mut isa = amd64(MemoryMode::Explicit, 0);
         let passed = isa.buf.new_label();
         isa.buf.bind(passed);
-        isa.leave_check(entry, passed);
+        isa.leave_check(what, passed);
         assert!(isa.finish());
         let code = decode(isa.buf.code());
-        let store = usize::from(entry);
+        let store = usize::from(what != Checked::Loop);
+        if let Checked::Fuel(cost) = what {
+            assert_eq!(shape(&code[0]), (Mnemonic::Mov, Register::R14, EXIT_ARG));
+            assert_eq!(code[0].immediate(1), u64::from(cost));
+        }
         assert_eq!(shape(&code[store]), (Mnemonic::Mov, Register::R14, EXIT));
         assert_eq!(code[store].immediate(1), u64::from(exit.0));
         let call = (Mnemonic::Call, Register::R14, CHECK);
@@ -337,6 +345,16 @@ fn checks_for_attention() {
             .collect();
         let kept = stack.iter().sum::<i32>() + 8; // the call's own, which its return undoes
         assert_eq!(kept, 0, "{stack:?}");
+    }
+}
+
+#[test]
+fn charges() {
+    for cost in [1, 127, 128, 1 << 30] {
+        let code = branches(|isa, label| isa.charge(cost, label));
+        assert_eq!(shape(&code[0]), (Mnemonic::Sub, Register::R14, FUEL));
+        assert_eq!(code[0].immediate(1), u64::from(cost));
+        assert_eq!(code[1].mnemonic(), Mnemonic::Jb);
     }
 }
 

@@ -4,7 +4,7 @@
 use super::encoding::{check, text};
 use crate::asm::abi::{self, ExitCode, MemoryMode, TrapCode};
 use crate::asm::code::CodeLabel;
-use crate::asm::isa::{Cell, Cond, InstanceItem, Isa};
+use crate::asm::isa::{Cell, Checked, Cond, InstanceItem, Isa};
 use crate::asm::regs::{Fpr, Gpr, Reg, RegSet};
 use crate::ir::op::{FloatCmp, IntCmp};
 use crate::ir::types::Size::{S32, S64};
@@ -321,23 +321,44 @@ fn checks_and_trap_sites() {
         isa.check_interrupt(attention);
         isa.buf().bind(attention);
     });
-    for (entry, exit) in [(false, ExitCode::CHECK_LOOP), (true, ExitCode::CHECK_ENTRY)] {
+    let fuel = at("x28", abi::FUEL);
+    for (cost, subtract) in [
+        (7, "subs x16, x16, #0x7"),
+        (4095, "subs x16, x16, #0xfff"),
+        (4096, "mov w17, #0x1000; subs x16, x16, x17"),
+    ] {
+        let charge = format!("ldr x16, {fuel}; {subtract}; str x16, {fuel}; b.lo $+0x4");
+        check(&charge, |isa| {
+            let attention = isa.buf().new_label();
+            isa.charge(cost, attention);
+            isa.buf().bind(attention);
+        });
+    }
+    for (what, exit) in [
+        (Checked::Loop, ExitCode::CHECK_LOOP),
+        (Checked::Entry, ExitCode::CHECK_ENTRY),
+        (Checked::Fuel(77), ExitCode::CHECK_FUEL),
+    ] {
         let leave = format!(
             "mov w16, #{:#x}; str w16, {}; ldr x16, {}; blr x16",
             exit.0,
             at("x28", abi::EXIT),
             at("x28", abi::CHECK),
         );
-        let leave = match entry {
-            false => format!("{leave}; b $-0x10"),
-            true => {
+        let leave = match what {
+            Checked::Loop => format!("{leave}; b $-0x10"),
+            Checked::Entry => {
                 format!("stp xzr, x30, [sp, #-0x10]!; {leave}; ldp x16, x30, [sp], #0x10; b $-0x18")
+            }
+            Checked::Fuel(cost) => {
+                let arg = at("x28", abi::EXIT_ARG);
+                format!("mov w17, #{cost:#x}; str w17, {arg}; {leave}; b $-0x18")
             }
         };
         check(&leave, |isa| {
             let passed = isa.buf().new_label();
             isa.buf().bind(passed);
-            isa.leave_check(entry, passed);
+            isa.leave_check(what, passed);
         });
     }
     check("bl $+0x4", |isa| {

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::machine::{Machine, Regs};
 use crate::arm64::{Arm64, entry};
 use crate::asm::abi::{self, CallEngine, Enter, ExitCode, MemoryMode, TrapCode, VmFuncRef};
-use crate::asm::isa::{Cell, Frame, Isa};
+use crate::asm::isa::{Cell, Checked, Frame, Isa};
 use crate::asm::regs::{Fpr, Gpr};
 use crate::ir::types::Size::S64;
 use crate::ir::types::{FuncIdx, Width};
@@ -235,7 +235,7 @@ fn exits_wait_and_resume() {
 }
 
 /// Sets all registers but the pins, checks, and adds them up in those of the results.
-fn check(isa: &mut Arm64, entry: bool) {
+fn check(isa: &mut Arm64, what: Checked) {
     let floats = (0..30).map(Fpr);
     for at in 0..15 {
         isa.int_const(S64, Gpr(at), 1 << (2 * at + 34));
@@ -245,7 +245,7 @@ fn check(isa: &mut Arm64, entry: bool) {
         isa.float_const(S64, reg, f64::from(1u32 << at).to_bits());
     }
     let passed = isa.buf().new_label();
-    isa.leave_check(entry, passed);
+    isa.leave_check(what, passed);
     isa.buf().bind(passed);
     for at in 1..15 {
         isa.buf().reserve();
@@ -269,9 +269,14 @@ fn checks_keep_every_register() {
         engine.floats.fill([77; 2]);
     }
     for mode in [MemoryMode::Explicit, MemoryMode::Guard] {
-        for (entry, exit) in [(true, ExitCode::CHECK_ENTRY), (false, ExitCode::CHECK_LOOP)] {
+        for (what, exit) in [
+            (Checked::Entry, ExitCode::CHECK_ENTRY),
+            (Checked::Loop, ExitCode::CHECK_LOOP),
+            (Checked::Fuel(77), ExitCode::CHECK_FUEL),
+        ] {
+            let entry = what == Checked::Entry;
             for leaves in [false, true] {
-                let mut guest = Guest::new(mode, |isa| check(isa, entry));
+                let mut guest = Guest::new(mode, |isa| check(isa, what));
                 DISPATCH.set(if leaves {
                     |_| 1
                 } else {

@@ -446,7 +446,7 @@ fn buffers_are_reused() {
     let mut seen = Vec::new();
     for body in decoded.bodies {
         lowering
-            .lower(&decoded.info, &bytes, body, &mut func)
+            .lower(&decoded.info, &bytes, body, None, &mut func)
             .unwrap();
         seen.push((
             func.records.len(),
@@ -476,7 +476,7 @@ fn display_shows_all() {
     let mut func = Func::default();
     let body = decoded.bodies.into_iter().next().unwrap();
     Lowering::default()
-        .lower(&decoded.info, &bytes, body, &mut func)
+        .lower(&decoded.info, &bytes, body, None, &mut func)
         .unwrap();
     let text = FuncDisplay {
         module: &decoded.info,

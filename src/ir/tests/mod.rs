@@ -1,6 +1,7 @@
 //! Modules in the text format, and what becomes of them.
 
 mod decode;
+mod fuel;
 mod hostile;
 mod lower;
 mod verify;
@@ -26,7 +27,7 @@ fn lower_all(bytes: &[u8], features: WasmFeatures) -> Result<Vec<Func>, Error> {
     let mut funcs = Vec::new();
     for body in bodies {
         let mut func = Func::default();
-        lowering.lower(&info, bytes, body, &mut func)?;
+        lowering.lower(&info, bytes, body, None, &mut func)?;
         verify(&info, &func);
         funcs.push(func);
     }

@@ -122,6 +122,7 @@ impl Verifier<'_> {
                 let result = builtin.result().is_some().into();
                 self.effect(builtin.operands() as u32, result);
             }
+            Op::Fuel(cost) => assert!(cost > 0),
             Op::Block(label) => {
                 assert!(self.func.labels[label.index()].height <= self.height.unwrap());
             }

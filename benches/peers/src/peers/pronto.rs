@@ -1,29 +1,52 @@
 //! Pronto, with each of its two ways to keep the guest within its memory.
 
-use crate::peer::{Calls, Compiled, Peer, Prepared, Running};
+use crate::peer::{Bench, Calls, Compiled, Peer, Prepared, Running};
 use anyhow::Result;
 use pronto::{Caller, Config, Engine, Instance, InstancePre, Linker, Module, Store, TypedFunc};
 
 pub fn all() -> Result<Vec<Box<dyn Peer>>> {
     Ok(vec![
-        Box::new(Pronto::new("Pronto", true)?),
-        Box::new(Pronto::new("Pronto checks", false)?),
+        Box::new(Pronto::new("Pronto", true, None)?),
+        Box::new(Pronto::new("Pronto fuel", true, Some(Control::Fuel))?),
+        Box::new(Pronto::new("Pronto epochs", true, Some(Control::Epochs))?),
+        Box::new(Pronto::new("Pronto checks", false, None)?),
+        Box::new(Pronto::new(
+            "Pronto checks fuel",
+            false,
+            Some(Control::Fuel),
+        )?),
+        Box::new(Pronto::new(
+            "Pronto checks epochs",
+            false,
+            Some(Control::Epochs),
+        )?),
     ])
+}
+
+/// How the host stops the guest.
+enum Control {
+    Fuel,
+    Epochs,
 }
 
 struct Pronto {
     name: &'static str,
+    base: Option<&'static str>,
     engine: Engine,
 }
 
 impl Pronto {
-    fn new(name: &'static str, guard: bool) -> Result<Self> {
+    fn new(name: &'static str, guard: bool, control: Option<Control>) -> Result<Self> {
         let mut config = Config::new();
         config
             .parallel_compilation(false)
-            .signals_based_traps(guard);
+            .signals_based_traps(guard)
+            .consume_fuel(matches!(control, Some(Control::Fuel)))
+            .epoch_interruption(matches!(control, Some(Control::Epochs)));
+        let base = if guard { "Pronto" } else { "Pronto checks" };
         Ok(Self {
             name,
+            base: control.map(|_| base),
             engine: Engine::new(&config)?,
         })
     }
@@ -32,6 +55,23 @@ impl Pronto {
 impl Peer for Pronto {
     fn name(&self) -> &'static str {
         self.name
+    }
+
+    fn benches(&self) -> &'static [Bench] {
+        match self.base {
+            Some(_) => &[Bench::Control],
+            None => &[
+                Bench::Compile,
+                Bench::Run,
+                Bench::Call,
+                Bench::Startup,
+                Bench::Control,
+            ],
+        }
+    }
+
+    fn base(&self) -> Option<&'static str> {
+        self.base
     }
 
     fn compile(&self, wasm: &[u8]) -> Result<Box<dyn Compiled>> {
@@ -81,6 +121,8 @@ impl Compiled for Module {
 impl Prepared for InstancePre<()> {
     fn instantiate(&self) -> Result<Box<dyn Running>> {
         let mut store = Store::new(self.module().engine(), ());
+        // Most engines have no fuel.
+        let _ = store.set_fuel(u64::MAX);
         let instance = InstancePre::instantiate(self, &mut store)?;
         Ok(Box::new((store, instance)))
     }

@@ -1,6 +1,6 @@
 //! Wasmtime, with each of its two compilers.
 
-use crate::peer::{Calls, Compiled, Peer, Prepared, Running};
+use crate::peer::{Bench, Calls, Compiled, Peer, Prepared, Running};
 use anyhow::Result;
 use wasmtime::{
     Caller, Config, Engine, Instance, InstancePre, Linker, Module, Store, Strategy, TypedFunc,
@@ -9,6 +9,12 @@ use wasmtime::{
 pub fn all() -> Result<Vec<Box<dyn Peer>>> {
     Ok(vec![
         Box::new(Wasmtime::new("Cranelift", Strategy::Cranelift, 2_000_000)?),
+        Box::new(Wasmtime::controlled("Cranelift fuel", |config| {
+            config.consume_fuel(true);
+        })?),
+        Box::new(Wasmtime::controlled("Cranelift epochs", |config| {
+            config.epoch_interruption(true);
+        })?),
         Box::new(Wasmtime::new("Winch", Strategy::Winch, 20_000_000)?),
     ])
 }
@@ -16,6 +22,7 @@ pub fn all() -> Result<Vec<Box<dyn Peer>>> {
 struct Wasmtime {
     name: &'static str,
     engine: Engine,
+    base: Option<&'static str>,
     limit: usize,
 }
 
@@ -27,7 +34,20 @@ impl Wasmtime {
         Ok(Self {
             name,
             engine: Engine::new(&config)?,
+            base: None,
             limit,
+        })
+    }
+
+    fn controlled(name: &'static str, control: impl FnOnce(&mut Config)) -> Result<Self> {
+        let mut config = Config::new();
+        config.strategy(Strategy::Cranelift);
+        control(&mut config);
+        Ok(Self {
+            name,
+            engine: Engine::new(&config)?,
+            base: Some("Cranelift"),
+            limit: 0,
         })
     }
 }
@@ -35,6 +55,23 @@ impl Wasmtime {
 impl Peer for Wasmtime {
     fn name(&self) -> &'static str {
         self.name
+    }
+
+    fn benches(&self) -> &'static [Bench] {
+        match self.base {
+            Some(_) => &[Bench::Control],
+            None => &[
+                Bench::Compile,
+                Bench::Run,
+                Bench::Call,
+                Bench::Startup,
+                Bench::Control,
+            ],
+        }
+    }
+
+    fn base(&self) -> Option<&'static str> {
+        self.base
     }
 
     fn limit(&self) -> usize {
@@ -88,6 +125,9 @@ impl Compiled for Module {
 impl Prepared for InstancePre<()> {
     fn instantiate(&self) -> Result<Box<dyn Running>> {
         let mut store = Store::new(self.module().engine(), ());
+        // Most engines have no fuel.
+        let _ = store.set_fuel(u64::MAX);
+        store.set_epoch_deadline(1);
         let instance = InstancePre::instantiate(self, &mut store)?;
         Ok(Box::new((store, instance)))
     }

@@ -1,0 +1,160 @@
+//! Fuel: what a store's guests may yet spend.
+//!
+//! Compiled code takes it from the call engine, region by region, and leaves when there is not
+//! enough. Operators whose cost depends on their operands are charged by the dispatcher.
+#![allow(unsafe_code, reason = "compiled code and the store share the counter")]
+
+use super::caller::Caller;
+use super::context::{StoreContext, StoreContextMut};
+use super::store::{Store, StoreCore};
+use crate::asm::abi::CallEngine;
+use crate::error::{Error, Result, Trap};
+
+#[cold]
+fn not_configured() -> Error {
+    Error::msg("fuel needs `Config::consume_fuel`")
+}
+
+impl StoreCore {
+    /// What `count` things of `size` bytes cost in bulk: nothing if nobody counts.
+    pub(crate) fn bulk_cost(&self, count: u64, size: u64) -> u64 {
+        let costs = self.engine.costs();
+        costs.map_or(0, |costs| costs.table.bulk(count, size))
+    }
+
+    /// # Errors
+    ///
+    /// [`Trap::OutOfFuel`] if there is less; then nothing is taken.
+    pub(crate) fn charge(&mut self, cost: u64) -> Result<(), Trap> {
+        if cost == 0 {
+            return Ok(());
+        }
+        let left = self.machine.fuel().checked_sub(cost);
+        self.machine.set_fuel(left.ok_or(Trap::OutOfFuel)?);
+        Ok(())
+    }
+
+    /// Takes back a charge for what was not done.
+    pub(crate) fn give_back(&mut self, cost: u64) {
+        self.machine.set_fuel(self.machine.fuel() + cost);
+    }
+
+    fn get_fuel(&self) -> Result<u64> {
+        self.metered()?;
+        Ok(self.machine.fuel())
+    }
+
+    fn set_fuel(&mut self, fuel: u64) -> Result<()> {
+        self.metered()?;
+        self.machine.set_fuel(fuel);
+        Ok(())
+    }
+
+    fn consume_fuel(&mut self, fuel: u64) -> Result<u64> {
+        self.metered()?;
+        self.charge(fuel)?;
+        Ok(self.machine.fuel())
+    }
+
+    fn metered(&self) -> Result<()> {
+        if self.engine.costs().is_some() {
+            return Ok(());
+        }
+        Err(not_configured())
+    }
+}
+
+/// Serves the exit of a region that could not pay: gives back what it took.
+///
+/// # Errors
+///
+/// [`Trap::OutOfFuel`].
+///
+/// # Safety
+///
+/// `engine` is alive, and has left by that exit.
+pub(crate) unsafe fn serve_region(engine: *mut CallEngine) -> Result<()> {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let cost = u64::from((*engine).exit_arg);
+        (*engine).fuel = (*engine).fuel.wrapping_add(cost);
+    }
+    Err(Trap::OutOfFuel.into())
+}
+
+/// What whoever has a store to read from says of fuel.
+macro_rules! get_fuel {
+    ($core:ident) => {
+        /// The fuel that is left: what the guest may yet spend.
+        ///
+        /// # Errors
+        ///
+        /// Without [`Config::consume_fuel`](crate::Config::consume_fuel).
+        pub fn get_fuel(&self) -> Result<u64> {
+            self.$core().get_fuel()
+        }
+    };
+}
+
+/// What whoever has a store to change says of fuel.
+macro_rules! change_fuel {
+    () => {
+        /// Sets the fuel that is left. A new store has none.
+        ///
+        /// # Errors
+        ///
+        /// Without [`Config::consume_fuel`](crate::Config::consume_fuel).
+        pub fn set_fuel(&mut self, fuel: u64) -> Result<()> {
+            self.fuel_core_mut().set_fuel(fuel)
+        }
+
+        /// Takes fuel, as for work that the host does for its guest, and gives what is left.
+        ///
+        /// # Errors
+        ///
+        /// [`Trap::OutOfFuel`] if there is less, and then nothing is taken; or without
+        /// [`Config::consume_fuel`](crate::Config::consume_fuel).
+        pub fn consume_fuel(&mut self, fuel: u64) -> Result<u64> {
+            self.fuel_core_mut().consume_fuel(fuel)
+        }
+    };
+}
+
+impl<T: 'static> Store<T> {
+    get_fuel!(fuel_core);
+    change_fuel!();
+
+    fn fuel_core(&self) -> &StoreCore {
+        &self.inner().core
+    }
+
+    fn fuel_core_mut(&mut self) -> &mut StoreCore {
+        &mut self.inner_mut().core
+    }
+}
+
+impl<T: 'static> StoreContext<'_, T> {
+    get_fuel!(core);
+}
+
+impl<T: 'static> StoreContextMut<'_, T> {
+    get_fuel!(core);
+    change_fuel!();
+
+    fn fuel_core_mut(&mut self) -> &mut StoreCore {
+        self.core_mut()
+    }
+}
+
+impl<T: 'static> Caller<'_, T> {
+    get_fuel!(fuel_core);
+    change_fuel!();
+
+    fn fuel_core(&self) -> &StoreCore {
+        self.context().core()
+    }
+
+    fn fuel_core_mut(&mut self) -> &mut StoreCore {
+        self.context_mut().core_mut()
+    }
+}
