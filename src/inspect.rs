@@ -7,7 +7,8 @@ use std::ops::Range;
 use crate::amd64::Amd64;
 use crate::arm64::Arm64;
 use crate::asm::abi::{InstanceLayout, MemoryMode};
-use crate::asm::compile::{Context, Emitter};
+use crate::asm::code::CodeBuf;
+use crate::asm::compile::{Context, Emitted, Emitter};
 use crate::asm::isa::{Isa, IsaOptions};
 use crate::error::Error;
 use crate::ir::decode::{DEFAULT_FEATURES, Decoded, decode};
@@ -15,6 +16,7 @@ use crate::ir::display::FuncDisplay;
 use crate::ir::fuel::{Costs, FuelCosts};
 use crate::ir::func::Func;
 use crate::ir::lower::Lowering;
+use crate::ir::module::ModuleInfo;
 
 /// A machine that code can be generated for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,7 +75,58 @@ pub fn inspect(wasm: &[u8], options: InspectOptions) -> Result<Vec<InspectedFunc
     }
 }
 
+/// Compiles a module and forgets each function: how many bytes of code there are, as machines can
+/// be compared where only one of them runs.
+///
+/// # Errors
+///
+/// If the module is invalid or not supported.
+pub fn code_size(wasm: &[u8], options: InspectOptions) -> Result<usize, Error> {
+    let mut size = 0;
+    match options.target {
+        Target::Amd64 => {
+            each_func::<Amd64>(wasm, options, |_, _, _, buf| size += buf.code().len())?
+        }
+        Target::Arm64 => {
+            each_func::<Arm64>(wasm, options, |_, _, _, buf| size += buf.code().len())?
+        }
+    }
+    Ok(size)
+}
+
 fn inspect_for<I: Isa>(wasm: &[u8], options: InspectOptions) -> Result<Vec<InspectedFunc>, Error> {
+    let mut funcs = Vec::new();
+    each_func::<I>(wasm, options, |info, func, emitted, buf| {
+        let records = func.records.iter();
+        funcs.push(InspectedFunc {
+            index: func.index,
+            name: info.func_name(func.func_idx()).map(str::to_owned),
+            ir: FuncDisplay { module: info, func }.to_string(),
+            records: records
+                .map(|record| (record.pos, format!("{:?}", record.op)))
+                .collect(),
+            code: buf.code().to_vec(),
+            body: emitted.body as usize..emitted.cold as usize,
+            sites: buf
+                .sites
+                .iter()
+                .map(|site| (site.code, site.wasm))
+                .collect(),
+            relocs: buf
+                .relocs
+                .iter()
+                .map(|reloc| (reloc.pos, reloc.func))
+                .collect(),
+        });
+    })?;
+    Ok(funcs)
+}
+
+fn each_func<I: Isa>(
+    wasm: &[u8],
+    options: InspectOptions,
+    mut see: impl FnMut(&ModuleInfo, &Func, Emitted, &CodeBuf),
+) -> Result<(), Error> {
     let Decoded { info, bodies } = decode(wasm, DEFAULT_FEATURES)?;
     let mode = if options.explicit {
         MemoryMode::Explicit
@@ -96,36 +149,10 @@ fn inspect_for<I: Isa>(wasm: &[u8], options: InspectOptions) -> Result<Vec<Inspe
     };
     let (mut lowering, mut func) = (Lowering::default(), Func::default());
     let mut emitter = Emitter::<I>::new(isa);
-    let mut funcs = Vec::new();
     for body in bodies {
         lowering.lower(&info, wasm, body, costs.as_ref(), &mut func)?;
         let emitted = emitter.emit(&cx, &func, false);
-        let buf = emitter.isa.buf();
-        let records = func.records.iter();
-        funcs.push(InspectedFunc {
-            index: func.index,
-            name: info.func_name(func.func_idx()).map(str::to_owned),
-            ir: FuncDisplay {
-                module: &info,
-                func: &func,
-            }
-            .to_string(),
-            records: records
-                .map(|record| (record.pos, format!("{:?}", record.op)))
-                .collect(),
-            code: buf.code().to_vec(),
-            body: emitted.body as usize..emitted.cold as usize,
-            sites: buf
-                .sites
-                .iter()
-                .map(|site| (site.code, site.wasm))
-                .collect(),
-            relocs: buf
-                .relocs
-                .iter()
-                .map(|reloc| (reloc.pos, reloc.func))
-                .collect(),
-        });
+        see(&info, &func, emitted, emitter.isa.buf());
     }
-    Ok(funcs)
+    Ok(())
 }

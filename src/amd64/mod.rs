@@ -35,7 +35,9 @@ mod regs;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use regs::{Features, host_features};
+use regs::Features;
+#[cfg(target_arch = "x86_64")]
+pub(crate) use regs::host_features;
 
 use crate::asm::abi::{MemoryMode, TrapCode};
 use crate::asm::code::{CodeBuf, CodeLabel};

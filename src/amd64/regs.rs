@@ -182,17 +182,15 @@ bitflags::bitflags! {
     }
 }
 
-/// What this machine has, for `IsaOptions::features`; nothing on hosts of another kind.
+/// What this machine has, for `IsaOptions::features`.
+#[cfg(target_arch = "x86_64")]
 pub(crate) fn host_features() -> u32 {
     let mut features = Features::empty();
-    #[cfg(target_arch = "x86_64")]
-    {
-        features.set(Features::SSE41, is_x86_feature_detected!("sse4.1"));
-        features.set(Features::POPCNT, is_x86_feature_detected!("popcnt"));
-        features.set(Features::LZCNT, is_x86_feature_detected!("lzcnt"));
-        features.set(Features::BMI1, is_x86_feature_detected!("bmi1"));
-        features.set(Features::BMI2, is_x86_feature_detected!("bmi2"));
-        features.set(Features::AVX, is_x86_feature_detected!("avx"));
-    }
+    features.set(Features::SSE41, is_x86_feature_detected!("sse4.1"));
+    features.set(Features::POPCNT, is_x86_feature_detected!("popcnt"));
+    features.set(Features::LZCNT, is_x86_feature_detected!("lzcnt"));
+    features.set(Features::BMI1, is_x86_feature_detected!("bmi1"));
+    features.set(Features::BMI2, is_x86_feature_detected!("bmi2"));
+    features.set(Features::AVX, is_x86_feature_detected!("avx"));
     features.bits()
 }

@@ -288,6 +288,7 @@ pub fn print_peak(mut args: impl Iterator<Item = String>) -> Result<()> {
         slow: true,
         rounds: None,
         peers: None,
+        counter: None,
         filters: Vec::new(),
     };
     let peers = peers::all(Bench::Compile, &options)?;

@@ -7,8 +7,11 @@ mod call;
 mod clock;
 mod compile;
 mod control;
+mod count;
 mod liftoff;
 mod linear;
+#[cfg(feature = "pronto")]
+mod machines;
 mod modules;
 mod peer;
 mod peers;
@@ -19,6 +22,7 @@ mod table;
 mod threads;
 
 use anyhow::{Result, bail};
+use std::path::PathBuf;
 
 const USAGE: &str = "\
 usage: peers COMMAND [options] [FILTER..]
@@ -29,12 +33,15 @@ usage: peers COMMAND [options] [FILTER..]
   startup    bytes to instance, prepared module to instance
   control    kernels: what fuel and epochs cost
   linear     compile time of generated modules as they double in size
+  machines   real modules: Pronto's compile time for x86-64 and for arm64
+  count      kernels: instructions executed, under a counting emulator (`arm64/run` builds and starts all that)
   all        compile, run, call and startup
 
   --markdown         print the summary as a Markdown table
   --peers A,B        only these (names as printed, in lower case)
   --rounds N         turns per figure
   --slow             give every runtime the big modules too
+  --counter FILE     where the emulator's plug-in writes its count
   FILTER             only modules or kernels whose names contain one of these
 ";
 
@@ -44,6 +51,7 @@ pub struct Options {
     pub slow: bool,
     pub rounds: Option<usize>,
     pub peers: Option<Vec<String>>,
+    pub counter: Option<PathBuf>,
     pub filters: Vec<String>,
 }
 
@@ -71,6 +79,7 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Options> {
         slow: false,
         rounds: None,
         peers: None,
+        counter: None,
         filters: Vec::new(),
     };
     while let Some(arg) = args.next() {
@@ -83,6 +92,7 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Options> {
                     .next()
                     .map(|list| list.to_lowercase().split(',').map(str::to_owned).collect())
             }
+            "--counter" => options.counter = args.next().map(PathBuf::from),
             flag if flag.starts_with('-') => bail!("unknown option {flag}\n\n{USAGE}"),
             _ => options.filters.push(arg),
         }
@@ -103,6 +113,9 @@ fn main() -> Result<()> {
         "call" => vec![call::measure(&options)?],
         "startup" => vec![startup::measure(&options)?],
         "control" => vec![control::measure(&options)?],
+        "count" => vec![count::measure(&options)?],
+        #[cfg(feature = "pronto")]
+        "machines" => vec![machines::measure(&options)?],
         "linear" => vec![linear::measure(&options)?],
         "all" => vec![
             compile::measure(&options)?,

@@ -112,7 +112,8 @@ impl Peer for Wasmtime {
 
 impl Compiled for Module {
     fn code_bytes(&self) -> Option<usize> {
-        Some(self.text().len())
+        // The text is padded to a page, which is 64 KiB on arm64.
+        Some(self.functions().map(|function| function.len).sum())
     }
 
     fn prepare(self: Box<Self>) -> Result<Box<dyn Prepared>> {
