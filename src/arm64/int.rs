@@ -3,7 +3,7 @@
 use super::regs::{FTMP2, TMP, ZERO};
 use super::{Arm64, emit, rd, rm, rn, sf};
 use crate::asm::abi::TrapCode;
-use crate::asm::isa::{Cond, DivChecks, ImmUse, Rhs};
+use crate::asm::isa::{Compound, Cond, DivChecks, ImmUse, Rhs};
 use crate::asm::regs::{Fpr, Gpr, Reg};
 use crate::ir::op::{Div, FloatCmp, IntBin, IntCmp, IntUn, Shift};
 use crate::ir::types::Size::{self, S32, S64};
@@ -15,6 +15,7 @@ pub(super) fn imm_fits(user: ImmUse, size: Size, imm: i64) -> bool {
     match user {
         ImmUse::Bin(IntBin::Add | IntBin::Sub) | ImmUse::Cmp => arith_imm(size, imm).is_some(),
         ImmUse::Bin(IntBin::Mul) => false,
+        ImmUse::Bin(IntBin::Xor) if imm == -1 => true,
         ImmUse::Bin(IntBin::And | IntBin::Or | IntBin::Xor) => logical_imm(size, imm).is_some(),
         ImmUse::Store => imm == 0,
     }
@@ -117,6 +118,17 @@ const ORR: u32 = 0x3200_0000;
 const EOR: u32 = 0x5200_0000;
 /// Of `add` and `sub`: sets the flags.
 const FLAGS: u32 = 1 << 29;
+const ADD_REG: u32 = 0x0b00_0000;
+const SUB_REG: u32 = 0x4b00_0000;
+const AND_REG: u32 = 0x0a00_0000;
+const ORR_REG: u32 = 0x2a00_0000;
+const EOR_REG: u32 = 0x4a00_0000;
+/// Of these three: complements the right operand.
+const NOT: u32 = 1 << 21;
+/// Of those two: sign-extends the lower half of the right operand. Register 31 is `sp` then.
+const SXTW: u32 = 1 << 21 | 6 << 13;
+const MADD: u32 = 0x1b00_0000;
+const MSUB: u32 = 0x1b00_8000;
 const CSEL: u32 = 0x1a80_0000;
 const CSINC: u32 = 0x1a80_0400;
 
@@ -153,43 +165,55 @@ impl Arm64 {
     /// for each 16 bits that differ from the rest.
     pub(super) fn int_const(&mut self, size: Size, dst: Gpr, value: u64) {
         // A 32-bit instruction zeroes the upper half.
-        let (size, value) = match size {
-            S32 => (S32, u64::from(value as u32)),
-            S64 if value <= u64::from(u32::MAX) => (S32, value),
-            S64 => (S64, value),
-        };
-        let parts = match size {
-            S32 => 2,
-            S64 => 4,
-        };
-        let part = |i: u32| (value >> (16 * i)) as u32 & 0xffff;
-        let zeros = (0..parts).filter(|&i| part(i) == 0).count() as u32;
-        let ones = (0..parts).filter(|&i| part(i) == 0xffff).count() as u32;
-        if zeros.max(ones) + 1 < parts
-            && let Some(field) = logical_imm(size, value as i64)
-        {
-            return self.word(ORR | sf(size) | field | rn(ZERO) | rd(dst));
+        let low = value as u32;
+        if size == S64 && value != u64::from(low) {
+            return self.wide_const(dst, value);
         }
-        let (first, rest) = if ones > zeros {
+        let (high, low) = (low >> 16, low & 0xffff);
+        match (high, low) {
+            (0, _) => self.word(MOVZ | low << 5 | rd(dst)),
+            (0xffff, _) => self.word(MOVN | (low ^ 0xffff) << 5 | rd(dst)),
+            (_, 0) => self.word(MOVZ | 1 << 21 | high << 5 | rd(dst)),
+            (_, 0xffff) => self.word(MOVN | 1 << 21 | (high ^ 0xffff) << 5 | rd(dst)),
+            _ => {
+                if let Some(field) = logical_imm(S32, i64::from(high << 16 | low)) {
+                    return self.word(ORR | field | rn(ZERO) | rd(dst));
+                }
+                self.word(MOVZ | low << 5 | rd(dst));
+                self.word(MOVK | 1 << 21 | high << 5 | rd(dst));
+            }
+        }
+    }
+
+    /// The same for what has bits in the upper half.
+    #[inline(never)]
+    fn wide_const(&mut self, dst: Gpr, value: u64) {
+        const PARTS: u32 = 4;
+        let wide = sf(S64) | rd(dst);
+        let part = |i: u32| (value >> (16 * i)) as u32 & 0xffff;
+        let zeros = (0..PARTS).filter(|&i| part(i) == 0).count() as u32;
+        let ones = (0..PARTS).filter(|&i| part(i) == 0xffff).count() as u32;
+        if zeros.max(ones) + 1 < PARTS
+            && let Some(field) = logical_imm(S64, value as i64)
+        {
+            return self.word(ORR | field | rn(ZERO) | wide);
+        }
+        if value == u64::MAX {
+            return self.word(MOVN | wide);
+        }
+        let (mut op, rest) = if ones > zeros {
             (MOVN, 0xffff)
         } else {
             (MOVZ, 0)
         };
-        let mut op = first;
-        for i in 0..parts {
-            if part(i) == rest {
-                continue;
-            }
+        for i in (0..PARTS).filter(|&i| part(i) != rest) {
             let bits = if op == MOVN {
-                !part(i) & 0xffff
+                part(i) ^ 0xffff
             } else {
                 part(i)
             };
-            self.word(op | sf(size) | i << 21 | bits << 5 | rd(dst));
+            self.word(op | i << 21 | bits << 5 | wide);
             op = MOVK;
-        }
-        if op == first {
-            self.word(op | sf(size) | rd(dst));
         }
     }
 
@@ -218,10 +242,56 @@ impl Arm64 {
                 IntBin::Mul => unreachable!("imm_fits allows no immediate here"),
                 IntBin::And => self.logical(AND, size, dst, lhs, imm),
                 IntBin::Or => self.logical(ORR, size, dst, lhs, imm),
+                IntBin::Xor if imm == -1 => {
+                    self.int_compound(IntBin::Or, size, dst, ZERO, Compound::Not(lhs));
+                }
                 IntBin::Xor => self.logical(EOR, size, dst, lhs, imm),
             },
             Rhs::Slot(_) => unreachable!("SLOT_OPERANDS is false"),
         }
+    }
+
+    /// `dst = lhs op rhs`
+    pub(super) fn int_compound(
+        &mut self,
+        op: IntBin,
+        size: Size,
+        dst: Gpr,
+        lhs: Gpr,
+        rhs: Compound,
+    ) {
+        let word = match op {
+            IntBin::Add => ADD_REG,
+            IntBin::Sub => SUB_REG,
+            IntBin::And => AND_REG,
+            IntBin::Or => ORR_REG,
+            IntBin::Xor => EOR_REG,
+            IntBin::Mul => unreachable!("no operand of a product is compound"),
+        };
+        let operands = sf(size) | rn(lhs) | rd(dst);
+        let word = match rhs {
+            Compound::Shifted(shift, reg, count) => {
+                let bits = match size {
+                    S32 => 32,
+                    S64 => 64,
+                };
+                let (kind, count) = match shift {
+                    Shift::Shl => (0, count),
+                    Shift::ShrU => (1, count),
+                    Shift::ShrS => (2, count),
+                    Shift::Rotr => (3, count),
+                    Shift::Rotl => (3, (bits - count) % bits),
+                };
+                word | kind << 22 | u32::from(count) << 10 | rm(reg) | operands
+            }
+            Compound::Not(reg) => word | NOT | rm(reg) | operands,
+            Compound::SignExtended(reg) => word | SXTW | rm(reg) | operands,
+            Compound::Product(a, b) => {
+                let word = if op == IntBin::Sub { MSUB } else { MADD };
+                word | sf(size) | rm(b) | rn(lhs) << 5 | rn(a) | rd(dst)
+            }
+        };
+        self.word(word);
     }
 
     /// `dst = lhs + imm`, or `lhs - imm`. Register 31 is `sp`.

@@ -25,8 +25,8 @@ mod tests;
 use crate::asm::abi::{MemoryMode, TrapCode};
 use crate::asm::code::{CodeBuf, CodeLabel};
 use crate::asm::isa::{
-    Addr, Cell, Checked, Cond, DivChecks, FixedDiv, FloatRhs, Frame, ImmUse, InstanceItem, Isa,
-    IsaOptions, Rhs, StoreSrc, TruncOp,
+    Addr, Cell, Checked, Compound, Cond, DivChecks, FixedDiv, FloatRhs, Frame, ImmUse,
+    InstanceItem, Isa, IsaOptions, Rhs, StoreSrc, TruncOp,
 };
 use crate::asm::regs::{Fpr, Gpr, Reg, RegFile, RegSet};
 use crate::ir::op::{Div, FloatBin, FloatCmp, FloatUn, IntBin, IntCmp, IntUn, Load, Shift, Store};
@@ -102,6 +102,7 @@ macro_rules! delegate {
 
 impl Isa for Arm64 {
     const SLOT_OPERANDS: bool = false;
+    const COMPOUND_OPERANDS: bool = true;
     const FIXED_DIV: Option<FixedDiv> = None;
     const CALL_INDEX: Gpr = regs::INDEX;
     const CALL_REACH: usize = control::CALL_REACH;
@@ -172,6 +173,7 @@ impl Isa for Arm64 {
         fn copy_cell(width: Width, dst: Cell, src: Cell);
 
         fn int_bin(op: IntBin, size: Size, dst: Gpr, lhs: Gpr, rhs: Rhs);
+        fn int_compound(op: IntBin, size: Size, dst: Gpr, lhs: Gpr, rhs: Compound);
         fn shift(op: Shift, size: Size, dst: Gpr, lhs: Gpr, count: Rhs);
         fn div(op: Div, size: Size, checks: DivChecks, dst: Gpr, lhs: Gpr, rhs: Gpr);
         fn int_un(op: IntUn, size: Size, dst: Gpr, src: Gpr);

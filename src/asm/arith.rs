@@ -1,7 +1,7 @@
 //! Numeric records: bring operands where the instruction wants them, emit it, push the result.
 
 use super::compile::Pass;
-use super::isa::{Cond, DivChecks, ImmUse, Isa, Rhs, TruncOp};
+use super::isa::{Compound, Cond, DivChecks, ImmUse, Isa, Rhs, TruncOp};
 use super::merge::Test;
 use super::place::extended;
 use super::regs::{Gpr, Reg, RegSet};
@@ -63,6 +63,9 @@ impl<I: Isa> Pass<'_, I> {
             return self.int_bin_any(op, size, lhs, Operand::new(ty, Loc::Const(bits)));
         }
         let lhs = self.read_lhs(lhs);
+        if op == IntBin::Xor && value == -1 && self.compound(size, Compound::Not(lhs.gpr())) {
+            return;
+        }
         let dst = self.dst(ty, RegSet::one(lhs));
         self.isa
             .int_bin(op, size, dst.gpr(), lhs.gpr(), Rhs::Imm(imm));
@@ -72,6 +75,12 @@ impl<I: Isa> Pass<'_, I> {
     fn int_bin_any(&mut self, op: IntBin, size: Size, lhs: Operand, rhs: Operand) {
         let rhs = self.rhs(rhs, ImmUse::Bin(op), size);
         let lhs = self.read_lhs(lhs);
+        if op == IntBin::Mul
+            && let Rhs::Reg(rhs) = rhs
+            && self.compound(size, Compound::Product(lhs.gpr(), rhs))
+        {
+            return;
+        }
         let mut dying = RegSet::one(lhs);
         if op.commutes() {
             dying = dying.union(rhs_reg(rhs));
@@ -126,6 +135,9 @@ impl<I: Isa> Pass<'_, I> {
             Size::S64 => count & 63,
         };
         let lhs = self.read_lhs(lhs);
+        if self.compound(size, Compound::Shifted(op, lhs.gpr(), count as u8)) {
+            return;
+        }
         let dst = self.dst(int(size), RegSet::one(lhs));
         self.isa
             .shift(op, size, dst.gpr(), lhs.gpr(), Rhs::Imm(count as i64));
@@ -279,6 +291,9 @@ impl<I: Isa> Pass<'_, I> {
             return self.push(to, Loc::Const(bits));
         }
         let src = self.read(src);
+        if signed && self.compound(Size::S64, Compound::SignExtended(src.gpr())) {
+            return;
+        }
         let dst = self.dst(to, RegSet::one(src));
         self.isa.extend(signed, dst.gpr(), src.gpr());
         self.finish(to, dst);

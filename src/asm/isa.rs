@@ -33,6 +33,19 @@ pub(crate) enum Rhs {
     Slot(i32),
 }
 
+/// Right operand that an integer instruction computes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Compound {
+    /// A register shifted by less than the size; rotated for `and`, `or` and `xor` only.
+    Shifted(Shift, Gpr, u8),
+    /// The complement of a register, for `and`, `or` and `xor`.
+    Not(Gpr),
+    /// The product of two, for `add` and `sub`.
+    Product(Gpr, Gpr),
+    /// The lower half of one, sign-extended, for 64-bit `add` and `sub`.
+    SignExtended(Gpr),
+}
+
 /// Right operand of a float instruction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FloatRhs {
@@ -168,6 +181,8 @@ pub(crate) struct InstanceItem {
 pub(crate) trait Isa: Sized {
     /// Whether integer and float instructions take a frame cell as their right operand.
     const SLOT_OPERANDS: bool;
+    /// Whether there is [`Self::int_compound`].
+    const COMPOUND_OPERANDS: bool;
     /// Set if division has fixed registers.
     const FIXED_DIV: Option<FixedDiv>;
     /// Holds the table index at [`Self::call_indirect`]. Never in a [`RegFile`], and untouched by
@@ -228,6 +243,10 @@ pub(crate) trait Isa: Sized {
     fn imm_fits(user: ImmUse, size: Size, imm: i64) -> bool;
     /// `dst = lhs op rhs`
     fn int_bin(&mut self, op: IntBin, size: Size, dst: Gpr, lhs: Gpr, rhs: Rhs);
+    /// `dst = lhs op rhs`, if [`Self::COMPOUND_OPERANDS`].
+    fn int_compound(&mut self, op: IntBin, size: Size, dst: Gpr, lhs: Gpr, rhs: Compound) {
+        unreachable!("{op:?} {size:?} {dst:?} {lhs:?} {rhs:?}: COMPOUND_OPERANDS is false")
+    }
     /// The register that must hold a variable count, if the machine insists.
     fn shift_count(&self, op: Shift) -> Option<Gpr>;
     /// `dst = lhs op count`; immediate counts are already taken modulo the size. A `dst` that is

@@ -7,6 +7,7 @@ mod arith;
 mod call;
 pub(crate) mod code;
 pub(crate) mod compile;
+mod compound;
 pub(crate) mod driver;
 mod frame;
 pub(crate) mod isa;

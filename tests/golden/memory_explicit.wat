@@ -517,8 +517,7 @@
 ;;      add sp, sp, #0x20
 ;;      ret
 ;; $scaled_address
-;;      lsl w0, w1, #0x2
-;;      add w0, w2, w0
+;;      add w0, w2, w1, lsl #2
 ;;      add x16, x0, #0x4
 ;;      cmp x16, x26
 ;;      b.hi L1

@@ -353,8 +353,7 @@
 ;;      add sp, sp, #0x20
 ;;      ret
 ;; $scaled_address
-;;      lsl w0, w1, #0x2
-;;      add w0, w2, w0
+;;      add w0, w2, w1, lsl #2
 ;;      ldr w0, [x27, x0]
 ;;      ldr x30, [sp, #0x18]
 ;;      add sp, sp, #0x20

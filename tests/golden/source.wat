@@ -86,8 +86,7 @@
 ;;      ldp x16, x30, [sp], #0x10
 ;;      ret
 ;; $add
-;;      mul w0, w2, w1
-;;      add w0, w2, w0
+;;      madd w0, w2, w1, w2
 ;;      ldr x30, [sp, #0x18]
 ;;      add sp, sp, #0x20
 ;;      ret

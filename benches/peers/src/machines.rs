@@ -34,6 +34,7 @@ pub fn measure(options: &Options) -> Result<Table> {
                     target,
                     explicit,
                     interruptible: false,
+                    fuel: None,
                     features: 0,
                 };
                 code_size(&module.wasm, options)

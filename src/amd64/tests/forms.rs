@@ -366,7 +366,8 @@ fn every_emitter_is_read_back() {
         include_str!("forms.rs"),
     ];
     let missing = crate::asm::isa::tests::emitters_missing_in(&sources);
-    assert_eq!(missing, [""; 0]);
+    // Not this machine's: see `Isa::COMPOUND_OPERANDS`.
+    assert_eq!(missing, ["int_compound"]);
     let forms = include_str!("../encode.rs").lines();
     let forms = forms.filter_map(|line| line.trim().strip_prefix("pub(super) fn op_"));
     let names: Vec<_> = forms.filter_map(|form| form.split('(').next()).collect();

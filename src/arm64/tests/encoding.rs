@@ -7,7 +7,7 @@ use yaxpeax_arm::armv8::a64::ARMv8;
 use super::isa;
 use crate::arm64::Arm64;
 use crate::asm::abi::MemoryMode;
-use crate::asm::isa::{Cond, DivChecks, FloatRhs, ImmUse, Isa, Rhs, TruncOp};
+use crate::asm::isa::{Compound, Cond, DivChecks, FloatRhs, ImmUse, Isa, Rhs, TruncOp};
 use crate::asm::regs::{Fpr, Gpr};
 use crate::ir::op::{Div, FloatBin, FloatCmp, FloatUn, IntBin, IntCmp, IntUn, Shift};
 use crate::ir::types::Size::{self, S32, S64};
@@ -129,6 +129,72 @@ fn integers() {
 }
 
 #[test]
+fn compound_operands() {
+    let bins = [
+        (IntBin::Add, "add"),
+        (IntBin::Sub, "sub"),
+        (IntBin::And, "and"),
+        (IntBin::Or, "orr"),
+        (IntBin::Xor, "eor"),
+    ];
+    let shifts = [
+        (Shift::Shl, "lsl"),
+        (Shift::ShrU, "lsr"),
+        (Shift::ShrS, "asr"),
+        (Shift::Rotr, "ror"),
+    ];
+    for (size, bits) in [(S32, 32), (S64, 64)] {
+        for [d, a, b] in triples() {
+            let compound = |op, rhs, expected: String| {
+                check(&expected, |isa| {
+                    isa.int_compound(op, size, Gpr(d), Gpr(a), rhs)
+                });
+            };
+            let names = [d, a, b].map(|reg| name(size, reg)).join(", ");
+            for (op, ins) in bins {
+                let logical = !matches!(op, IntBin::Add | IntBin::Sub);
+                for (shift, kind) in shifts {
+                    if shift == Shift::Rotr && !logical {
+                        continue;
+                    }
+                    for count in [1, 2, bits - 1] {
+                        let rhs = Compound::Shifted(shift, Gpr(b), count);
+                        compound(op, rhs, format!("{ins} {names}, {kind} #{count}"));
+                    }
+                }
+                if logical {
+                    let rhs = Compound::Shifted(Shift::Rotl, Gpr(b), 1);
+                    compound(op, rhs, format!("{ins} {names}, ror #{}", bits - 1));
+                    let not = match op {
+                        IntBin::And => "bic",
+                        IntBin::Or => "orn",
+                        _ => "eon",
+                    };
+                    compound(op, Compound::Not(Gpr(b)), format!("{not} {names}"));
+                } else {
+                    let ins = if op == IntBin::Add { "madd" } else { "msub" };
+                    let c = (b + 5) % 31;
+                    let operands = [d, b, c, a].map(|reg| name(size, reg)).join(", ");
+                    compound(
+                        op,
+                        Compound::Product(Gpr(b), Gpr(c)),
+                        format!("{ins} {operands}"),
+                    );
+                }
+                if !logical && size == S64 {
+                    let rhs = Compound::SignExtended(Gpr(b));
+                    compound(op, rhs, format!("{ins} x{d}, x{a}, w{b}, sxtw"));
+                }
+            }
+            let not = format!("mvn {}, {}", name(size, d), name(size, a));
+            check(&not, |isa| {
+                isa.int_bin(IntBin::Xor, size, Gpr(d), Gpr(a), Rhs::Imm(-1));
+            });
+        }
+    }
+}
+
+#[test]
 fn unary_integers() {
     for [d, s, _] in triples() {
         let (dst, src) = (Gpr(d), Gpr(s));
@@ -240,6 +306,7 @@ fn immediates_take_one_instruction() {
             assert!(!fits(IntBin::Add, size, imm));
             assert!(!Arm64::imm_fits(ImmUse::Cmp, size, imm));
         }
+        assert!(fits(IntBin::Xor, size, -1));
         for imm in [0, -1, 5, 0x1234_5678] {
             assert!(!fits(IntBin::And, size, imm));
         }
@@ -304,6 +371,13 @@ fn constants() {
     check(S32, 0xffff_ffff, "mov w7, #0xffffffff");
     check(S64, 0xffff_ffff, "mov w7, #0xffffffff");
     check(S64, u64::MAX, "mov x7, #0xffffffffffffffff");
+    check(S32, 0xffff_0000, "mov w7, #0xffff0000");
+    check(S64, 0xffff_1234, "mov w7, #0xffff1234");
+    check(S64, 0x1234_ffff, "mov w7, #0x1234ffff");
+    check(S32, u64::MAX << 16, "mov w7, #0xffff0000");
+    check(S64, 0x1_0000, "mov w7, #0x10000");
+    check(S64, 1 << 32, "mov x7, #0x100000000");
+    check(S64, !(1 << 32), "mov x7, #0xfffffffeffffffff");
     check(S64, !5, "mov x7, #0xfffffffffffffffa");
     check(S32, 0x5555_5555, "mov w7, #0x55555555");
     check(S64, 0x1234_0000_0000, "mov x7, #0x123400000000");
