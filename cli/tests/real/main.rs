@@ -1,7 +1,7 @@
 //! Programs that others wrote, built and ship, unmodified: what they print and write is what they
 //! print and write under another runtime, byte for byte.
 //!
-//! `fetch` fetches them. `in/NAME` is what a program finds in `/work`; `expected/NAME.txt` tells
+//! `fetch` fetches them, and compiles two from their authors' sources. `in/NAME` is what a program finds in `/work`; `expected/NAME.txt` tells
 //! what it printed and which files it left there. `PRONTO_REAL_BLESS=wasmtime cargo test -p
 //! pronto-cli --features real-programs --test real` writes what is expected with that command.
 
@@ -62,16 +62,28 @@ fn run(step: &Step, command: &str, work: &Path, text: &mut String) {
     text.push_str(std::str::from_utf8(&output.stdout).unwrap());
 }
 
+/// The files below `folder`, in the order of their names, without what Python caches: that tells
+/// the time.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap();
+    let mut entries: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    entries.retain(|path| !path.ends_with("__pycache__"));
+    entries.sort();
+    let below = |path: PathBuf| {
+        if path.is_dir() {
+            files(&path)
+        } else {
+            vec![path]
+        }
+    };
+    entries.into_iter().flat_map(below).collect()
+}
+
 /// Adds the files of `work` to `text`: short texts whole, others by length and checksum.
 fn list(work: &Path, text: &mut String) {
-    let mut files: Vec<PathBuf> = fs::read_dir(work)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
-    files.sort();
-    for file in files.iter().filter(|file| file.is_file()) {
-        let bytes = fs::read(file).unwrap();
-        let name = file.file_name().unwrap().display();
+    for file in files(work) {
+        let bytes = fs::read(&file).unwrap();
+        let name = file.strip_prefix(work).unwrap().display();
         let _ = writeln!(
             text,
             "= {name}: {} bytes, {:016x}",
@@ -96,9 +108,11 @@ fn fnv(bytes: &[u8]) -> u64 {
 /// What `command` makes of the steps of a case.
 fn outcome(name: &str, steps: &[Step], command: &str) -> String {
     let work = tempfile::TempDir::new().unwrap();
-    for entry in fs::read_dir(folder().join("in").join(name)).unwrap() {
-        let path = entry.unwrap().path();
-        fs::copy(&path, work.path().join(path.file_name().unwrap())).unwrap();
+    let given = folder().join("in").join(name);
+    for file in files(&given) {
+        let copy = work.path().join(file.strip_prefix(&given).unwrap());
+        fs::create_dir_all(copy.parent().unwrap()).unwrap();
+        fs::copy(&file, copy).unwrap();
     }
     let mut text = String::new();
     for step in steps {
@@ -137,6 +151,44 @@ fn a_database_keeps_a_file() {
 #[test]
 fn a_compressor_packs_and_unpacks_a_tree() {
     check("archive", &[step("python", &["/work/main.py"])]);
+}
+
+#[test]
+fn sqlite_keeps_a_file() {
+    let script = |input| Step {
+        input,
+        ..step("sqlite", &["/work/cities.db"])
+    };
+    let scripts = [
+        script(include_str!("in/sqlite/first.sql")),
+        script(include_str!("in/sqlite/second.sql")),
+    ];
+    check("sqlite", &scripts);
+}
+
+#[test]
+fn bzip2_packs_and_unpacks_a_tree() {
+    const TREE: [&str; 4] = [
+        "/work/tree/code.bin",
+        "/work/tree/deep/empty",
+        "/work/tree/deep/text.txt",
+        "/work/tree/numbers.csv",
+    ];
+    const PACKED: [&str; 4] = [
+        "/work/tree/code.bin.bz2",
+        "/work/tree/deep/empty.bz2",
+        "/work/tree/deep/text.txt.bz2",
+        "/work/tree/numbers.csv.bz2",
+    ];
+    let steps = [
+        step("bzip2", &TREE),
+        step("bzip2", &["-t", PACKED[0], PACKED[1], PACKED[2], PACKED[3]]),
+        step(
+            "bzip2",
+            &["-dk", PACKED[0], PACKED[1], PACKED[2], PACKED[3]],
+        ),
+    ];
+    check("bzip2", &steps);
 }
 
 #[test]
