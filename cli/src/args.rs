@@ -69,7 +69,7 @@ pub(crate) struct Run {
 
     /// Give the program a socket that listens on a TCP address; descriptors count from 3, after
     /// the directories
-    #[arg(long = "tcplisten", value_name = "ADDRESS")]
+    #[arg(long = "tcplisten", value_name = "ADDRESS", value_parser = parse_address)]
     pub(crate) listeners: Vec<SocketAddr>,
 
     /// Call an exported function with the arguments, and print its results one per line
@@ -84,7 +84,8 @@ pub(crate) struct Run {
     #[arg(short, long)]
     pub(crate) verbose: bool,
 
-    /// A WebAssembly module, binary or text, and the program's arguments
+    /// A WebAssembly module, binary or text, and the program's arguments; options of `pronto` come
+    /// before
     #[arg(
         value_names = ["FILE", "ARGS"],
         required = true,
@@ -191,8 +192,8 @@ pub(crate) struct EngineOptions {
     #[arg(long, value_name = "MODE")]
     memory: Option<MemoryMode>,
 
-    /// Bytes of stack for the program
-    #[arg(long, value_name = "BYTES")]
+    /// Bytes of stack for the program, as `65536`, `512K` or `16M`
+    #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
     max_wasm_stack: Option<usize>,
 
     /// Switch a proposal on or off: bulk-memory, extended-const, multi-value, reference-types
@@ -262,6 +263,24 @@ fn parse_dir(text: &str) -> Result<GivenDir, String> {
     })
 }
 
+fn parse_address(text: &str) -> Result<SocketAddr, String> {
+    let wrong = "expected an IP address and a port, as `127.0.0.1:8080` or `[::1]:8080`";
+    text.parse().map_err(|_| wrong.to_owned())
+}
+
+/// A number of bytes, which may end in `K`, `M` or `G`.
+fn parse_bytes(text: &str) -> Result<usize, String> {
+    let (digits, shift) = match text.strip_suffix(['K', 'M', 'G']) {
+        Some(digits) if text.ends_with('K') => (digits, 10),
+        Some(digits) if text.ends_with('M') => (digits, 20),
+        Some(digits) => (digits, 30),
+        None => (text, 0),
+    };
+    let wrong = || "expected a number of bytes, as `65536`, `512K` or `16M`".to_owned();
+    let number: usize = digits.parse().map_err(|_| wrong())?;
+    number.checked_mul(1 << shift).ok_or_else(wrong)
+}
+
 fn parse_feature(text: &str) -> Result<(Feature, bool), String> {
     let (name, on) = match text.split_once('=') {
         None => (text, true),
@@ -302,6 +321,23 @@ mod tests {
         assert_eq!(dir("a:b::/c:ro"), given("a:b", "/c", false));
         for wrong in ["", "::", "a::", "::b", ":ro"] {
             assert!(dir(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn bytes_have_units() {
+        let right = [
+            ("0", 0),
+            ("65536", 1 << 16),
+            ("512K", 1 << 19),
+            ("16M", 1 << 24),
+            ("1G", 1 << 30),
+        ];
+        for (text, bytes) in right {
+            assert_eq!(parse_bytes(text), Ok(bytes));
+        }
+        for wrong in ["", "M", "1.5M", "-1", "1m", "1MB", "18446744073709551615K"] {
+            assert!(parse_bytes(wrong).is_err(), "{wrong}");
         }
     }
 

@@ -6,10 +6,12 @@ use pronto::{FuncType, Val, ValType};
 pub(crate) fn arguments(ty: &FuncType, texts: &[String]) -> Result<Vec<Val>, String> {
     let params = ty.params();
     if params.len() != texts.len() {
-        let (wanted, given) = (params.len(), texts.len());
-        return Err(format!(
-            "it has type {ty}: {wanted} arguments are needed, not {given}"
-        ));
+        let given = texts.len();
+        let wanted = match params.len() {
+            1 => "1 argument is".to_owned(),
+            wanted => format!("{wanted} arguments are"),
+        };
+        return Err(format!("it has type {ty}: {wanted} needed, not {given}"));
     }
     params
         .iter()

@@ -47,7 +47,7 @@ fn show(given: &Objdump) -> Result<(), Failure> {
         .filter(|func| given.funcs.is_empty() || given.funcs.iter().any(|f| is_named(func, f)))
         .collect();
     if wanted.is_empty() && !given.funcs.is_empty() {
-        let none = format_err!("it defines no function {}", given.funcs.join(" or "));
+        let none = format_err!("it defines no function `{}`", given.funcs.join("` or `"));
         let indices = match (funcs.first(), funcs.last()) {
             (Some(first), Some(last)) => format!("{} to {}", first.index, last.index),
             _ => "none".to_owned(),

@@ -74,7 +74,7 @@ pub(crate) fn report_trap(file: &Path, module: &Module, wasm: &[u8], error: &Err
 }
 
 /// An error and what caused it, in one line.
-fn chain(error: &Error) -> String {
+pub(crate) fn chain(error: &Error) -> String {
     let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
     causes.join(": ")
 }

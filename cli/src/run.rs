@@ -3,7 +3,7 @@
 use crate::args::Run;
 use crate::invoke;
 use crate::module::{contents, read_module, rejected};
-use crate::report::{Failure, report, report_trap};
+use crate::report::{Failure, chain, report, report_trap};
 use crate::timeout::Deadline;
 use pronto::{Engine, Error, Func, Instance, Linker, Module, Result, Store, Val, format_err};
 use pronto_wasi::WasiCtxBuilder;
@@ -138,7 +138,9 @@ fn context(options: &Run, file: &Path, args: &[String]) -> Result<WasiP1Ctx, Fai
         };
     }
     for dir in &options.dirs {
-        builder.preopened_dir(&dir.host, &dir.guest, dir.dir_perms, dir.file_perms)?;
+        builder
+            .preopened_dir(&dir.host, &dir.guest, dir.dir_perms, dir.file_perms)
+            .map_err(|err| Failure::Usage(format!("`--dir`: {}", chain(&err))))?;
     }
     for address in &options.listeners {
         let listener = TcpListener::bind(address)

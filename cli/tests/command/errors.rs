@@ -21,7 +21,7 @@ fn a_wrong_command_line() {
     pronto(&["--no-such-option", "a.wasm"]).failed(2, &["--no-such-option", "--help"]);
     pronto::<&str>(&[]).failed(2, &["FILE", "--help"]);
     pronto(&["--dir", "", "a.wasm"]).failed(2, &["HOST::GUEST"]);
-    pronto(&["--tcplisten", "here", "a.wasm"]).failed(2, &["--tcplisten"]);
+    pronto(&["--tcplisten", "here", "a.wasm"]).failed(2, &["--tcplisten", "127.0.0.1:8080"]);
     pronto(&["objdump"]).failed(2, &["FILE"]);
     pronto(&["wast"]).failed(2, &["FILE"]);
 }

@@ -46,7 +46,8 @@ fn directories_are_given_as_said() {
     pronto(&["--dir", host, &wc, &path]).well(&format!("{count}{path}\n"));
     let ended = pronto(&[&wc, "/data/text"]);
     assert_ne!(ended.status, 0, "no directory was given: {ended:?}");
-    pronto(&["--dir", "/no/such/dir", &wc]).failed(1, &["cannot open directory `/no/such/dir`"]);
+    let words = ["error: `--dir`: cannot open directory `/no/such/dir`: No such file"];
+    pronto(&["--dir", "/no/such/dir", &wc]).failed(2, &words);
 }
 
 #[test]
@@ -132,6 +133,7 @@ fn calls_that_cannot_be_say_why() {
     let call =
         |args: &[&str]| pronto(&[&["--invoke", args[0], library.path()], &args[1..]].concat());
     call(&["swap", "1"]).failed(2, &["cannot call `swap`", "2 arguments are needed, not 1"]);
+    call(&["half"]).failed(2, &["cannot call `half`", "1 argument is needed, not 0"]);
     call(&["swap", "1.5", "2"]).failed(2, &["`1.5` is not a value of type i32"]);
     call(&["other"]).failed(2, &["no function `other` is exported", "swap: ", "half: "]);
     pronto(&[library.path()]).failed(1, &["no function `_start`", "--invoke", "swap: "]);

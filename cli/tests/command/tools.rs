@@ -119,7 +119,7 @@ fn functions_are_chosen_by_name_or_index() {
         ["function 5 $load", "function 6 $deep"]
     );
     let none = pronto(&["objdump", "--func", "nowhere", library.path()]);
-    none.failed(1, &["no function nowhere", "0 to 6"]);
+    none.failed(1, &["no function `nowhere`", "0 to 6"]);
     pronto(&["objdump", "--arch", "mips", library.path()]).failed(2, &["amd64", "arm64"]);
 }
 
