@@ -56,13 +56,15 @@ pub(crate) struct FuncCode {
 }
 
 impl ModuleCode {
-    /// The defined function (counted from the first defined one) whose code holds `offset`.
+    /// The defined function (counted from the first defined one) that `offset` belongs to: a
+    /// return address, which a call at the function's end leaves behind it, or a place behind the
+    /// prologue.
     pub(crate) fn func_at(&self, offset: u32) -> Option<usize> {
         let at = self
             .funcs
-            .partition_point(|func| func.start <= offset)
+            .partition_point(|func| func.start < offset)
             .checked_sub(1)?;
-        (offset < self.funcs[at].end).then_some(at)
+        (offset <= self.funcs[at].end).then_some(at)
     }
 
     /// The offset in the module of the operator whose site is at `offset` of the code.
@@ -104,9 +106,9 @@ pub(crate) fn compile<I: Isa + Send>(
         options: options.isa,
         costs: options.costs,
     };
-    let size: usize = bodies.iter().map(|body| body.range.len()).sum();
+    let size: usize = bodies.iter().map(|body| body.range().len()).sum();
     let room = CODE_PER_BYTE * size + CODE_PER_FUNC * bodies.len();
-    let mut all = Part::new(workers.pages.take(room)?, bodies.len());
+    let mut all = Part::new(workers.pages.take(room)?, bodies.len(), size);
     if options.threads <= 1 {
         let mut worker = workers.take(options.isa);
         for (index, body) in (module.imported_funcs..).zip(bodies) {

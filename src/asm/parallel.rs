@@ -102,7 +102,7 @@ impl Batch {
         bytes: &[u8],
         listen: Listen<'_>,
     ) -> Result<Part<Vec<u8>>, Error> {
-        let mut part = Part::new(Vec::new(), self.bodies.len());
+        let mut part = Part::new(Vec::new(), self.bodies.len(), self.size);
         for (index, body) in (self.first..).zip(self.bodies) {
             worker.compile(cx, bytes, index, body, listen, &mut part)?;
         }
@@ -113,7 +113,7 @@ impl Batch {
 fn batches(mut index: u32, bodies: Vec<Body>) -> Vec<Batch> {
     let mut batches: Vec<Batch> = Vec::new();
     for body in bodies {
-        let size = body.range.len();
+        let size = body.range().len();
         match batches.last_mut() {
             Some(batch) if batch.size + size <= BATCH_BYTES => {
                 batch.size += size;

@@ -32,7 +32,7 @@ pub(crate) struct Workers<I> {
 }
 
 /// A worker that has seen a larger body is not kept: its buffers are megabytes.
-const MAX_BODY: usize = 16 * 1024;
+const MAX_BODY: usize = 128 * 1024;
 const MAX_IDLE: usize = 16;
 
 impl<I> Default for Workers<I> {
@@ -96,6 +96,10 @@ impl Gather for Vec<u8> {
     }
 }
 
+/// There is about one byte of sites, or one call to link, in so many bytes of real bodies.
+const BYTES_PER_SITE: usize = 4;
+const BYTES_PER_RELOC: usize = 64;
+
 /// Functions one behind the other, in ascending order.
 #[derive(Debug, Default)]
 pub(super) struct Part<B> {
@@ -107,12 +111,13 @@ pub(super) struct Part<B> {
 }
 
 impl<B> Part<B> {
-    pub(super) fn new(bytes: B, funcs: usize) -> Self {
+    /// For `funcs` functions, whose bodies have `size` bytes.
+    pub(super) fn new(bytes: B, funcs: usize, size: usize) -> Self {
         Self {
             bytes,
             funcs: Vec::with_capacity(funcs),
-            sites: Vec::new(),
-            relocs: Vec::new(),
+            sites: Vec::with_capacity(size / BYTES_PER_SITE),
+            relocs: Vec::with_capacity(size / BYTES_PER_RELOC),
         }
     }
 
@@ -150,8 +155,8 @@ impl<I: Isa> Worker<I> {
         listen: Listen<'_>,
         part: &mut Part<B>,
     ) -> Result<(), Error> {
-        let pos = body.range.start;
-        self.largest = self.largest.max(body.range.len());
+        let pos = body.range().start;
+        self.largest = self.largest.max(body.range().len());
         self.lowering
             .lower(cx.module, bytes, body, cx.costs, &mut self.func)?;
         let listened = listen.is_some_and(|listen| listen(FuncIdx(index)));

@@ -101,9 +101,9 @@ impl<'a> Frames<'a> {
         self.pc = unsafe { ((self.sp - 8) as *const usize).read() };
     }
 
-    /// The module whose code holds `pc`, and where in it.
+    /// The module whose code `pc` belongs to, a return address or a place in a body, and where in it.
     fn locate(&self, pc: usize) -> Option<(&'a ModuleInner, u32)> {
-        let (_, module) = self.core.code.range(pc + 1..).next()?;
+        let (_, module) = self.core.code.range(pc..).next()?;
         let code = pc.checked_sub(module.memory.start())?;
         Some((module, code as u32))
     }
@@ -134,7 +134,7 @@ impl<'a> Iterator for Frames<'a> {
             };
             let index = module.code.func_at(code)?;
             let func = &module.code.funcs[index];
-            let in_switch = code >= func.switch;
+            let in_switch = code > func.switch;
             let small = in_switch || std::mem::take(&mut self.early);
             let size = if small { SMALL } else { func.frame as usize };
             let sp = self.sp;

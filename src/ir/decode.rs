@@ -1,20 +1,27 @@
 //! Decodes a module: every section, with the validator beside it; bodies are left for lowering.
 
 use std::ops::Range;
+use std::sync::Arc;
 
-use wasmparser::{
-    Encoding, FuncToValidate, Parser, Payload, Validator, ValidatorResources, WasmFeatures,
-};
+use wasmparser::{Encoding, FuncToValidate, Parser, Payload, Validator, WasmFeatures};
 
 use super::module::ModuleInfo;
+use super::resources::Resources;
 use super::sections;
 use crate::error::Error;
 
 /// A function body that waits to be lowered.
 pub(crate) struct Body {
-    pub(crate) validator: FuncToValidate<ValidatorResources>,
+    pub(crate) validator: FuncToValidate<Arc<Resources>>,
     /// Bytes of the body in the module, from its locals on.
-    pub(crate) range: Range<usize>,
+    range: Range<u32>,
+}
+
+impl Body {
+    /// Bytes of the body in the module, from its locals on.
+    pub(crate) fn range(&self) -> Range<usize> {
+        self.range.start as usize..self.range.end as usize
+    }
 }
 
 /// A decoded module.
@@ -51,6 +58,7 @@ pub(crate) fn decode(bytes: &[u8], features: WasmFeatures) -> Result<Decoded, Er
         bytes,
         validator: Validator::new_with_features(features),
         info: ModuleInfo::default(),
+        resources: None,
         bodies: Vec::new(),
     };
     for payload in parser.parse_all(bytes) {
@@ -77,6 +85,8 @@ struct Decoder<'a> {
     bytes: &'a [u8],
     validator: Validator,
     info: ModuleInfo,
+    /// Those of the bodies, once there is one.
+    resources: Option<Arc<Resources>>,
     bodies: Vec<Body>,
 }
 
@@ -102,8 +112,8 @@ impl Decoder<'_> {
             let range = pos(body.range().start)..pos(body.range().end);
             info.bodies.push(range.clone());
             self.bodies.push(Body {
-                validator,
-                range: range.start as usize..range.end as usize,
+                validator: Resources::give(&mut self.resources, validator),
+                range,
             });
             return Ok(());
         }

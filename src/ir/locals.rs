@@ -3,10 +3,13 @@
 //! Five bytes declare 50,000 locals. A function with so many keeps only those it uses, so that
 //! lowering and all that follows stay linear in its bytes.
 
-use wasmparser::{BinaryReader, FuncValidator, ValidatorResources};
+use std::sync::Arc;
+
+use wasmparser::{BinaryReader, FuncValidator};
 
 use super::decode::invalid;
 use super::func::{Func, Local};
+use super::resources::Resources;
 use super::sections::val_type;
 use super::types::{LocalIdx, ValType};
 use crate::error::Error;
@@ -38,7 +41,7 @@ impl LocalMap {
         &mut self,
         params: &[ValType],
         reader: &mut BinaryReader<'_>,
-        validator: &mut FuncValidator<ValidatorResources>,
+        validator: &mut FuncValidator<Arc<Resources>>,
         out: &mut Func,
     ) -> Result<(), Error> {
         // Wasm allows a thousand parameters.

@@ -4,9 +4,11 @@
 //! [`Lowerer`], which calls the validator, then the [`Recorder`]. The recorder may therefore take everything for granted that validity implies.
 //! What it knows of the machine: nothing.
 
+use std::sync::Arc;
+
 use wasmparser::{
     BinaryReader, BlockType, FrameKind, FrameStack, FuncValidator, FuncValidatorAllocations,
-    ModuleArity, ValidatorResources, VisitOperator,
+    ModuleArity, VisitOperator,
 };
 
 use super::control::Frame;
@@ -17,6 +19,7 @@ use super::locals::LocalMap;
 use super::module::ModuleInfo;
 use super::op::{Op, Src};
 use super::operators::{Operators, Window, visit_usual};
+use super::resources::Resources;
 use super::types::{LabelIdx, TypeIdx};
 use crate::error::Error;
 
@@ -53,9 +56,10 @@ impl Lowering {
         costs: Option<&Costs>,
         out: &mut Func,
     ) -> Result<(), Error> {
-        let (start, end) = (body.range.start, body.range.end);
+        let range = body.range();
+        let (start, end) = (range.start, range.end);
         let features = body.validator.features;
-        let mut reader = BinaryReader::new_features(&bytes[body.range], start as u64, features);
+        let mut reader = BinaryReader::new_features(&bytes[range], start as u64, features);
         out.clear();
         out.index = body.validator.index;
         out.ty = body.validator.ty;
@@ -212,7 +216,7 @@ impl<'m> Recorder<'m> {
 
 /// A body on its way through the validator and the recorder.
 struct Lowerer<'m> {
-    validator: &'m mut FuncValidator<ValidatorResources>,
+    validator: &'m mut FuncValidator<Arc<Resources>>,
     recorder: Recorder<'m>,
     /// Counts what operators cost, if somebody asks.
     meter: Option<Meter<'m>>,

@@ -16,6 +16,7 @@ pub(crate) mod names;
 pub(crate) mod op;
 mod operators;
 pub(crate) mod records;
+mod resources;
 mod sections;
 #[cfg(test)]
 mod tests;
