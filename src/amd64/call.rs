@@ -223,14 +223,9 @@ impl Amd64 {
 
     // Traps.
 
-    pub(super) fn trap_site(&mut self, stub: CodeLabel) {
-        self.buf.push(0xe8);
-        self.rel32(stub);
-        self.buf.site();
-    }
-
-    pub(super) fn trap_stub(&mut self, trap: TrapCode) {
+    pub(super) fn trap_site(&mut self, trap: TrapCode) {
         let disp = TRAPS + 8 * trap as i32;
-        emit!(self, disp(); jmp QWORD [r14 + disp]);
+        emit!(self, disp(); call QWORD [r14 + disp]);
+        self.buf.site();
     }
 }

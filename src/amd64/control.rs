@@ -91,7 +91,8 @@ impl Amd64 {
     #[inline]
     pub(super) fn trap_if(&mut self, cc: Cc, trap: TrapCode) {
         let label = self.buf.trap(trap);
-        self.jump_if(cc, label);
+        self.buf.push_u16(0x800f | (cc as u16) << 8);
+        self.rel32(label);
     }
 
     pub(super) fn trap_always(&mut self, trap: TrapCode) {

@@ -189,8 +189,7 @@ impl Isa for Amd64 {
         fn check_interrupt(&mut self, attention: CodeLabel);
         fn charge(&mut self, cost: u32, attention: CodeLabel);
         fn leave_check(&mut self, what: Checked, passed: CodeLabel);
-        fn trap_site(&mut self, stub: CodeLabel);
-        fn trap_stub(&mut self, trap: TrapCode);
+        fn trap_site(&mut self, trap: TrapCode);
         // Debugging aids: control.rs
         fn clobber(&mut self, regs: RegSet);
         fn assert_zero_extended(&mut self, reg: Gpr);

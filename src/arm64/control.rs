@@ -296,26 +296,21 @@ impl Arm64 {
         }
     }
 
-    /// Raises a trap through its stub, with the address of its site in `LINK`: the address after
-    /// itself. Only the stack check comes before the frame has taken the return address; there
-    /// it goes to `CALLEE`.
-    pub(super) fn trap_site(&mut self, stub: CodeLabel) {
+    /// Raises a trap with the address of its site in `LINK`: the address after itself. Only the
+    /// stack check comes before the frame has taken the return address; there it goes to
+    /// `CALLEE`.
+    pub(super) fn trap_site(&mut self, trap: TrapCode) {
         let here = self.buf.offset();
         let overflow = self.overflow.and_then(|at| self.buf.label_offset(at));
         if overflow == Some(here) {
             emit!(self; mov callee, X(LINK));
         }
-        self.call_label(stub);
-        self.buf.site();
-    }
-
-    /// Clobbers `TMP` only.
-    pub(super) fn trap_stub(&mut self, trap: TrapCode) {
         let handler = abi::TRAPS as u32 + 8 * trap as u32;
         emit!(self
             ; ldr tmp, [engine, handler]
-            ; br tmp
+            ; blr tmp
         );
+        self.buf.site();
     }
 
     /// Fills registers with rubbish. Keeps the flags.

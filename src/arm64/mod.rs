@@ -217,8 +217,7 @@ impl Isa for Arm64 {
         fn charge(cost: u32, attention: CodeLabel);
         fn leave_check(what: Checked, passed: CodeLabel);
 
-        fn trap_site(stub: CodeLabel);
-        fn trap_stub(trap: TrapCode);
+        fn trap_site(trap: TrapCode);
 
         fn clobber(regs: RegSet);
         fn assert_zero_extended(reg: Gpr);

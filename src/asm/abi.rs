@@ -167,6 +167,17 @@ pub(crate) struct CallEngine {
     pub(crate) stack_limit: AtomicUsize,
     pub(crate) exit: ExitCode,
     pub(crate) exit_arg: u32,
+    /// The host stack's pointer while the guest runs.
+    pub(crate) host_sp: usize,
+    /// Where each trap goes, by [`TrapCode`]. amd64: the address after the site's `call` is on
+    /// top of the stack. arm64: that address is in `x30`.
+    pub(crate) traps: [usize; TrapCode::ALL.len()],
+    /// What code that pays for its regions may yet spend.
+    pub(crate) fuel: u64,
+    /// Read at loop heads of interruptible code; not zero: leave. Set by another thread.
+    pub(crate) interrupt: AtomicU32,
+    /// Thunk for builtins: arguments as in a call, the number in `exit_arg`.
+    pub(crate) builtin: usize,
     /// Set by calls through a reference that leave: the callee.
     pub(crate) callee: *const VmFuncRef,
     /// Where a trap was raised: an address inside the trapping instruction's site.
@@ -174,27 +185,16 @@ pub(crate) struct CallEngine {
     /// The value stack's pointer while the host runs. After a trap: `sp` of the trapping frame.
     /// After other exits: below the registers that the thunk saved.
     pub(crate) guest_sp: usize,
-    /// The host stack's pointer while the guest runs.
-    pub(crate) host_sp: usize,
     /// `unsafe extern "C" fn(*mut CallEngine) -> u32`: serves an exit; 0 resumes, 1 leaves.
     pub(crate) dispatch: usize,
     /// Thunk behind [`VmFuncRef::code`] of host functions.
     pub(crate) host_call: usize,
-    /// Thunk for builtins: arguments as in a call, the number in `exit_arg`.
-    pub(crate) builtin: usize,
     /// Thunk for listeners: keeps every argument register.
     pub(crate) listener: usize,
-    /// Read at loop heads of interruptible code; not zero: leave. Set by another thread.
-    pub(crate) interrupt: AtomicU32,
-    /// What code that pays for its regions may yet spend.
-    pub(crate) fuel: u64,
     /// Thunk for checks at loop heads and entries: keeps every register.
     pub(crate) check: usize,
     /// The store that this engine belongs to.
     pub(crate) store: *mut (),
-    /// Where each trap goes, by [`TrapCode`]. amd64: the address after the site's `call` is on
-    /// top of the stack. arm64: that address is in `x30`.
-    pub(crate) traps: [usize; TrapCode::ALL.len()],
     /// Integer arguments, then integer results, while a call is between guest and host.
     /// The upper half of an `i32` is undefined when the host wrote it.
     pub(crate) ints: [u64; INT_ARGS],
@@ -233,7 +233,7 @@ offsets! { CallEngine:
 }
 
 // amd64 reaches what code touches often with a one-byte displacement.
-const _: () = assert!(offset_of!(CallEngine, check) < 128);
+const _: () = assert!(offset_of!(CallEngine, builtin) < 128);
 
 /// Head of an instance; [`InstanceLayout`] says what follows it.
 #[repr(C, align(16))]

@@ -66,8 +66,7 @@ struct Check {
 /// Emits functions, one after the other.
 pub(crate) struct Emitter<I> {
     pub(crate) isa: I,
-    /// Away while a function is emitted.
-    state: Option<State>,
+    state: State,
 }
 
 /// Where the parts of an emitted function lie, from its first byte.
@@ -86,7 +85,7 @@ impl<I: Isa> Emitter<I> {
     pub(crate) fn new(options: IsaOptions) -> Self {
         Self {
             isa: I::new(options),
-            state: None,
+            state: State::default(),
         }
     }
 
@@ -96,7 +95,7 @@ impl<I: Isa> Emitter<I> {
             self.isa.begin(attempt);
             let mut pass = Pass {
                 isa: &mut self.isa,
-                st: self.state.take().unwrap_or_default(),
+                st: &mut self.state,
                 cx,
                 func,
                 records: &func.records,
@@ -106,10 +105,8 @@ impl<I: Isa> Emitter<I> {
                 at: 0,
                 live: true,
                 epilogue: None,
-                stubs: [None; TrapCode::ALL.len()],
             };
             let emitted = pass.run();
-            self.state = Some(pass.st);
             if self.isa.finish() {
                 return emitted;
             }
@@ -121,7 +118,7 @@ impl<I: Isa> Emitter<I> {
 /// One function's emission.
 pub(super) struct Pass<'a, I> {
     pub(super) isa: &'a mut I,
-    pub(super) st: State,
+    pub(super) st: &'a mut State,
     pub(super) cx: &'a Context<'a>,
     pub(super) func: &'a Func,
     records: &'a [Record],
@@ -135,8 +132,6 @@ pub(super) struct Pass<'a, I> {
     pub(super) live: bool,
     /// A shared way out, once there is one.
     pub(super) epilogue: Option<CodeLabel>,
-    /// The function's stub for each kind of trap, once one is needed.
-    stubs: [Option<CodeLabel>; TrapCode::ALL.len()],
 }
 
 impl<I: Isa> Pass<'_, I> {
@@ -159,12 +154,12 @@ impl<I: Isa> Pass<'_, I> {
         self.isa.buf().bind(entry_label);
         self.enter_function();
         let body = self.isa.buf().offset();
-        while let Some(&Record { op, pos }) = self.records.get(self.at) {
+        while let Some(record) = self.records.get(self.at) {
             let buf = self.isa.buf();
             buf.reserve();
-            buf.wasm_pos = pos;
+            buf.wasm_pos = record.pos;
             self.at += 1;
-            self.op(op);
+            self.op(&record.op);
             self.st.regs.held = super::regs::RegSet::EMPTY;
         }
         let cold = self.isa.buf().offset();
@@ -203,8 +198,8 @@ impl<I: Isa> Pass<'_, I> {
     }
 
     #[inline(always)]
-    fn op(&mut self, op: Op) {
-        match op {
+    fn op(&mut self, op: &Op) {
+        match *op {
             Op::I32Const(value) => self.push_const(ValType::I32, u64::from(value as u32)),
             Op::I64Const(value) => self.push_const(ValType::I64, value as u64),
             Op::F32Const(bits) => self.push_const(ValType::F32, u64::from(bits)),
@@ -272,38 +267,22 @@ impl<I: Isa> Pass<'_, I> {
         }
     }
 
-    fn stub(&mut self, trap: TrapCode) -> CodeLabel {
-        let isa = &mut *self.isa;
-        *self.stubs[trap as usize].get_or_insert_with(|| isa.buf().new_label())
-    }
-
     pub(super) fn unreachable(&mut self) {
-        let stub = self.stub(TrapCode::Unreachable);
-        self.isa.trap_site(stub);
+        self.isa.trap_site(TrapCode::Unreachable);
         self.live = false;
     }
 
-    /// Traps are raised out of line: a site each, which its address tells from the others, and
-    /// a stub for each kind.
+    /// Traps are raised out of line: a site each, which its address tells from the others.
     fn cold_traps(&mut self) {
         let colds = std::mem::take(&mut self.isa.buf().colds);
         for cold in &colds {
-            let stub = self.stub(cold.trap);
             let buf = self.isa.buf();
             buf.reserve();
             buf.wasm_pos = cold.wasm_pos;
             buf.bind(cold.label);
-            self.isa.trap_site(stub);
+            self.isa.trap_site(cold.trap);
         }
         self.isa.buf().colds = colds;
-        for trap in TrapCode::ALL {
-            if let Some(stub) = self.stubs[trap as usize] {
-                let buf = self.isa.buf();
-                buf.reserve();
-                buf.bind(stub);
-                self.isa.trap_stub(trap);
-            }
-        }
     }
 
     /// Notes a check of the current operator.

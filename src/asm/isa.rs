@@ -331,10 +331,9 @@ pub(crate) trait Isa: Sized {
     fn leave_check(&mut self, what: Checked, passed: CodeLabel);
 
     // Traps.
-    /// Raises a trap where it stands, through the stub at `stub`, and notes the site.
-    fn trap_site(&mut self, stub: CodeLabel);
-    /// The function's own stub for one kind of trap: goes to [`super::abi::CallEngine::traps`].
-    fn trap_stub(&mut self, trap: TrapCode);
+    /// Raises a trap where it stands, through [`super::abi::CallEngine::traps`], and notes the
+    /// site.
+    fn trap_site(&mut self, trap: TrapCode);
 
     // Debugging aids of `IsaOptions::poison`.
     /// Fills registers with rubbish.

@@ -123,7 +123,7 @@
 ;; L1   add rsp, 0x18
 ;;      ret
 ;; $unreachable
-;;      call L1
+;;      call qword ptr [r14+0x20]
 ;; $return
 ;;      lea eax, [r8+1]
 ;;      add rsp, 0x18
@@ -216,7 +216,8 @@
 ;;      add sp, sp, #0x20
 ;;      ret
 ;; $unreachable
-;;      bl L1
+;;      ldr x16, [x28, #0x20]
+;;      blr x16
 ;; $return
 ;;      add w0, w1, #0x1
 ;;      ldr x30, [sp, #0x18]

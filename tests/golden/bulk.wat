@@ -27,7 +27,7 @@
 ;;      mov eax, [rsp]
 ;;      mov ecx, 0
 ;;      mov dword ptr [r14+0x14], 0
-;;      call qword ptr [r14+0x48]
+;;      call qword ptr [r14+0x78]
 ;;      mov eax, eax
 ;;      add rsp, 0x18
 ;;      ret
@@ -37,7 +37,7 @@
 ;;      mov eax, [rsp]
 ;;      mov esi, 0
 ;;      mov dword ptr [r14+0x14], 1
-;;      call qword ptr [r14+0x48]
+;;      call qword ptr [r14+0x78]
 ;;      add rsp, 0x38
 ;;      ret
 ;; $copy
@@ -47,7 +47,7 @@
 ;;      mov esi, 0
 ;;      mov edi, 0
 ;;      mov dword ptr [r14+0x14], 2
-;;      call qword ptr [r14+0x48]
+;;      call qword ptr [r14+0x78]
 ;;      add rsp, 0x38
 ;;      ret
 ;; $init
@@ -57,13 +57,13 @@
 ;;      mov esi, 0
 ;;      mov edi, 0
 ;;      mov dword ptr [r14+0x14], 3
-;;      call qword ptr [r14+0x48]
+;;      call qword ptr [r14+0x78]
 ;;      add rsp, 0x38
 ;;      ret
 ;; $drop
 ;;      mov eax, 0
 ;;      mov dword ptr [r14+0x14], 4
-;;      call qword ptr [r14+0x48]
+;;      call qword ptr [r14+0x78]
 ;;      pop r11
 ;;      ret
 
@@ -79,7 +79,7 @@
 ;;      mov w1, #0x0
 ;;      mov w16, #0x0
 ;;      str w16, [x28, #0x14]
-;;      ldr x16, [x28, #0x48]
+;;      ldr x16, [x28, #0x78]
 ;;      blr x16
 ;;      mov w0, w0
 ;;      ldr x30, [sp, #0x18]
@@ -92,7 +92,7 @@
 ;;      mov w3, #0x0
 ;;      mov w16, #0x1
 ;;      str w16, [x28, #0x14]
-;;      ldr x16, [x28, #0x48]
+;;      ldr x16, [x28, #0x78]
 ;;      blr x16
 ;;      ldr x30, [sp, #0x38]
 ;;      add sp, sp, #0x40
@@ -105,7 +105,7 @@
 ;;      mov w4, #0x0
 ;;      mov w16, #0x2
 ;;      str w16, [x28, #0x14]
-;;      ldr x16, [x28, #0x48]
+;;      ldr x16, [x28, #0x78]
 ;;      blr x16
 ;;      ldr x30, [sp, #0x38]
 ;;      add sp, sp, #0x40
@@ -118,7 +118,7 @@
 ;;      mov w4, #0x0
 ;;      mov w16, #0x3
 ;;      str w16, [x28, #0x14]
-;;      ldr x16, [x28, #0x48]
+;;      ldr x16, [x28, #0x78]
 ;;      blr x16
 ;;      ldr x30, [sp, #0x38]
 ;;      add sp, sp, #0x40
@@ -127,7 +127,7 @@
 ;;      mov w0, #0x0
 ;;      mov w16, #0x4
 ;;      str w16, [x28, #0x14]
-;;      ldr x16, [x28, #0x48]
+;;      ldr x16, [x28, #0x78]
 ;;      blr x16
 ;;      ldp x16, x30, [sp], #0x10
 ;;      ret

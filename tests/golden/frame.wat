@@ -40,8 +40,7 @@
 ;;      add eax, [rsp]
 ;;      add rsp, 0x28
 ;;      ret
-;; L1   call L2
-;; L2   jmp qword ptr [r14+0xb0]
+;; L1   call qword ptr [r14+0x58]
 ;; $pins
 ;;      cmp rsp, [r14+8]
 ;;      jb L2
@@ -65,8 +64,7 @@
 ;;      mov r12, [rsp+0x20]
 ;;      add rsp, 0x28
 ;;      ret
-;; L2   call L3
-;; L3   jmp qword ptr [r14+0xb0]
+;; L2   call qword ptr [r14+0x58]
 ;; $large
 ;;      cmp rsp, [r14+8]
 ;;      jb L1
@@ -77,8 +75,7 @@
 ;;      mov rax, [rsp]
 ;;      add rsp, 0x18
 ;;      ret
-;; L1   call L2
-;; L2   jmp qword ptr [r14+0xb0]
+;; L1   call qword ptr [r14+0x58]
 ;; $traps
 ;;      sub rsp, 0x18
 ;;      mov r8d, eax
@@ -90,12 +87,11 @@
 ;;      div edi
 ;;      add rsp, 0x18
 ;;      ret
-;; L1   call L2
-;; L2   jmp qword ptr [r14+0xa0]
+;; L1   call qword ptr [r14+0x48]
 ;; $exported
 ;;      mov r10, [r11+8]
 ;;      cmp r10, [r14]
-;;      jne L4
+;;      jne L3
 ;; L1   cmp rsp, [r14+8]
 ;;      jb L2
 ;;      sub rsp, 0x18
@@ -104,9 +100,8 @@
 ;;      call function 5
 ;;      add rsp, 0x18
 ;;      ret
-;; L2   call L3
-;; L3   jmp qword ptr [r14+0xb0]
-;; L4   push qword ptr [r14]
+;; L2   call qword ptr [r14+0x58]
+;; L3   push qword ptr [r14]
 ;;      mov [r14], r10
 ;;      mov r10, [r10]
 ;;      mov r15, [r10]
@@ -142,9 +137,8 @@
 ;;      add sp, sp, #0x30
 ;;      ret
 ;; L1   mov x17, x30
-;;      bl L2
-;; L2   ldr x16, [x28, #0xb0]
-;;      br x16
+;;      ldr x16, [x28, #0x58]
+;;      blr x16
 ;; $pins
 ;;      ldr x16, [x28, #0x8]
 ;;      cmp sp, x16
@@ -167,9 +161,8 @@
 ;;      add sp, sp, #0x30
 ;;      ret
 ;; L2   mov x17, x30
-;;      bl L3
-;; L3   ldr x16, [x28, #0xb0]
-;;      br x16
+;;      ldr x16, [x28, #0x58]
+;;      blr x16
 ;; $large
 ;;      ldr x16, [x28, #0x8]
 ;;      cmp sp, x16
@@ -184,9 +177,8 @@
 ;;      add sp, sp, #0x20
 ;;      ret
 ;; L1   mov x17, x30
-;;      bl L2
-;; L2   ldr x16, [x28, #0xb0]
-;;      br x16
+;;      ldr x16, [x28, #0x58]
+;;      blr x16
 ;; $traps
 ;;      sub sp, sp, #0x20
 ;;      str x30, [sp, #0x18]
@@ -196,14 +188,13 @@
 ;;      ldr x30, [sp, #0x18]
 ;;      add sp, sp, #0x20
 ;;      ret
-;; L1   bl L2
-;; L2   ldr x16, [x28, #0xa0]
-;;      br x16
+;; L1   ldr x16, [x28, #0x48]
+;;      blr x16
 ;; $exported
 ;;      ldr x16, [x17, #0x8]
 ;;      ldr x15, [x28]
 ;;      cmp x16, x15
-;;      b.ne L4
+;;      b.ne L3
 ;; L1   ldr x16, [x28, #0x8]
 ;;      cmp sp, x16
 ;;      b.lo L2
@@ -216,10 +207,9 @@
 ;;      add sp, sp, #0x20
 ;;      ret
 ;; L2   mov x17, x30
-;;      bl L3
-;; L3   ldr x16, [x28, #0xb0]
-;;      br x16
-;; L4   ldr x15, [x28]
+;;      ldr x16, [x28, #0x58]
+;;      blr x16
+;; L3   ldr x15, [x28]
 ;;      ldr x16, [x17, #0x8]
 ;;      stp x15, x30, [sp, #-0x10]!
 ;;      str x16, [x28]

@@ -28,13 +28,13 @@
 ;;      ret
 ;; L2   push rax
 ;;      mov dword ptr [r14+0x10], 6
-;;      call qword ptr [r14+0x68]
+;;      call qword ptr [r14+0xb0]
 ;;      pop r11
 ;;      jmp L1
 ;; $loops
 ;;      sub rsp, 0x18
 ;;      mov r8d, eax
-;; L1   cmp byte ptr [r14+0x58], 0
+;; L1   cmp byte ptr [r14+0x70], 0
 ;;      jne L3
 ;; L2   dec r8d
 ;;      test r8d, r8d
@@ -43,7 +43,7 @@
 ;;      add rsp, 0x18
 ;;      ret
 ;; L3   mov dword ptr [r14+0x10], 5
-;;      call qword ptr [r14+0x68]
+;;      call qword ptr [r14+0xb0]
 ;;      jmp L2
 
 ;; arm64:
@@ -71,7 +71,7 @@
 ;; L2   stp xzr, x30, [sp, #-0x10]!
 ;;      mov w16, #0x6
 ;;      str w16, [x28, #0x10]
-;;      ldr x16, [x28, #0x68]
+;;      ldr x16, [x28, #0xb0]
 ;;      blr x16
 ;;      ldp x16, x30, [sp], #0x10
 ;;      b L1
@@ -79,7 +79,7 @@
 ;;      sub sp, sp, #0x20
 ;;      str x30, [sp, #0x18]
 ;;      mov w1, w0
-;; L1   ldr w16, [x28, #0x58]
+;; L1   ldr w16, [x28, #0x70]
 ;;      cbnz w16, L3
 ;; L2   sub w1, w1, #0x1
 ;;      cbnz w1, L1
@@ -89,6 +89,6 @@
 ;;      ret
 ;; L3   mov w16, #0x5
 ;;      str w16, [x28, #0x10]
-;;      ldr x16, [x28, #0x68]
+;;      ldr x16, [x28, #0xb0]
 ;;      blr x16
 ;;      b L2

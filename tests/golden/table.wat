@@ -34,7 +34,7 @@
 ;;      mov eax, [rsp]
 ;;      mov ecx, 1
 ;;      mov dword ptr [r14+0x14], 5
-;;      call qword ptr [r14+0x48]
+;;      call qword ptr [r14+0x78]
 ;;      add rsp, 0x18
 ;;      ret
 ;; $set
@@ -42,20 +42,20 @@
 ;;      mov eax, [rsp]
 ;;      mov edx, 1
 ;;      mov dword ptr [r14+0x14], 6
-;;      call qword ptr [r14+0x48]
+;;      call qword ptr [r14+0x78]
 ;;      add rsp, 0x28
 ;;      ret
 ;; $get_func
 ;;      mov eax, [rsp]
 ;;      mov ecx, 0
 ;;      mov dword ptr [r14+0x14], 5
-;;      call qword ptr [r14+0x48]
+;;      call qword ptr [r14+0x78]
 ;;      add rsp, 0x18
 ;;      ret
 ;; $size
 ;;      mov eax, 0
 ;;      mov dword ptr [r14+0x14], 7
-;;      call qword ptr [r14+0x48]
+;;      call qword ptr [r14+0x78]
 ;;      mov eax, eax
 ;;      pop r11
 ;;      ret
@@ -64,7 +64,7 @@
 ;;      mov eax, 0
 ;;      mov edx, 0
 ;;      mov dword ptr [r14+0x14], 8
-;;      call qword ptr [r14+0x48]
+;;      call qword ptr [r14+0x78]
 ;;      mov eax, eax
 ;;      add rsp, 0x18
 ;;      ret
@@ -76,7 +76,7 @@
 ;;      mov eax, [rsp]
 ;;      mov esi, 0
 ;;      mov dword ptr [r14+0x14], 9
-;;      call qword ptr [r14+0x48]
+;;      call qword ptr [r14+0x78]
 ;;      add rsp, 0x28
 ;;      ret
 ;; $copy
@@ -86,7 +86,7 @@
 ;;      mov esi, 0
 ;;      mov edi, 0
 ;;      mov dword ptr [r14+0x14], 0xa
-;;      call qword ptr [r14+0x48]
+;;      call qword ptr [r14+0x78]
 ;;      add rsp, 0x38
 ;;      ret
 ;; $init
@@ -96,13 +96,13 @@
 ;;      mov esi, 0
 ;;      mov edi, 0
 ;;      mov dword ptr [r14+0x14], 0xb
-;;      call qword ptr [r14+0x48]
+;;      call qword ptr [r14+0x78]
 ;;      add rsp, 0x38
 ;;      ret
 ;; $drop
 ;;      mov eax, 0
 ;;      mov dword ptr [r14+0x14], 0xc
-;;      call qword ptr [r14+0x48]
+;;      call qword ptr [r14+0x78]
 ;;      pop r11
 ;;      ret
 ;; $null
@@ -127,7 +127,7 @@
 ;;      mov w1, #0x1
 ;;      mov w16, #0x5
 ;;      str w16, [x28, #0x14]
-;;      ldr x16, [x28, #0x48]
+;;      ldr x16, [x28, #0x78]
 ;;      blr x16
 ;;      ldr x30, [sp, #0x18]
 ;;      add sp, sp, #0x20
@@ -138,7 +138,7 @@
 ;;      mov w2, #0x1
 ;;      mov w16, #0x6
 ;;      str w16, [x28, #0x14]
-;;      ldr x16, [x28, #0x48]
+;;      ldr x16, [x28, #0x78]
 ;;      blr x16
 ;;      ldr x30, [sp, #0x28]
 ;;      add sp, sp, #0x30
@@ -148,7 +148,7 @@
 ;;      mov w1, #0x0
 ;;      mov w16, #0x5
 ;;      str w16, [x28, #0x14]
-;;      ldr x16, [x28, #0x48]
+;;      ldr x16, [x28, #0x78]
 ;;      blr x16
 ;;      ldr x30, [sp, #0x18]
 ;;      add sp, sp, #0x20
@@ -157,7 +157,7 @@
 ;;      mov w0, #0x0
 ;;      mov w16, #0x7
 ;;      str w16, [x28, #0x14]
-;;      ldr x16, [x28, #0x48]
+;;      ldr x16, [x28, #0x78]
 ;;      blr x16
 ;;      mov w0, w0
 ;;      ldp x16, x30, [sp], #0x10
@@ -168,7 +168,7 @@
 ;;      mov w2, #0x0
 ;;      mov w16, #0x8
 ;;      str w16, [x28, #0x14]
-;;      ldr x16, [x28, #0x48]
+;;      ldr x16, [x28, #0x78]
 ;;      blr x16
 ;;      mov w0, w0
 ;;      ldr x30, [sp, #0x18]
@@ -183,7 +183,7 @@
 ;;      mov w3, #0x0
 ;;      mov w16, #0x9
 ;;      str w16, [x28, #0x14]
-;;      ldr x16, [x28, #0x48]
+;;      ldr x16, [x28, #0x78]
 ;;      blr x16
 ;;      ldr x30, [sp, #0x28]
 ;;      add sp, sp, #0x30
@@ -196,7 +196,7 @@
 ;;      mov w4, #0x0
 ;;      mov w16, #0xa
 ;;      str w16, [x28, #0x14]
-;;      ldr x16, [x28, #0x48]
+;;      ldr x16, [x28, #0x78]
 ;;      blr x16
 ;;      ldr x30, [sp, #0x38]
 ;;      add sp, sp, #0x40
@@ -209,7 +209,7 @@
 ;;      mov w4, #0x0
 ;;      mov w16, #0xb
 ;;      str w16, [x28, #0x14]
-;;      ldr x16, [x28, #0x48]
+;;      ldr x16, [x28, #0x78]
 ;;      blr x16
 ;;      ldr x30, [sp, #0x38]
 ;;      add sp, sp, #0x40
@@ -218,7 +218,7 @@
 ;;      mov w0, #0x0
 ;;      mov w16, #0xc
 ;;      str w16, [x28, #0x14]
-;;      ldr x16, [x28, #0x48]
+;;      ldr x16, [x28, #0x78]
 ;;      blr x16
 ;;      ldp x16, x30, [sp], #0x10
 ;;      ret

@@ -365,11 +365,7 @@ fn calls_note_their_sites() {
         &|isa| isa.call_builtin(3),
         &|isa| isa.call_listener(false, FuncIdx(7)),
         &|isa| isa.call_listener(true, FuncIdx(7)),
-        &|isa| {
-            let stub = isa.buf.new_label();
-            isa.buf.bind(stub);
-            isa.trap_site(stub);
-        },
+        &|isa| isa.trap_site(TrapCode::Unreachable),
     ];
     for call in calls {
         let mut isa = amd64(MemoryMode::Explicit, 0);
@@ -406,7 +402,7 @@ fn exits_pass_their_numbers() {
         assert_eq!(call(&code), LISTENER as u64);
     }
     for trap in TrapCode::ALL {
-        let code = check(0, &touch(&[], &[]), |isa| isa.trap_stub(trap));
+        let code = check(0, &touch(&[], &[]), |isa| isa.trap_site(trap));
         assert_eq!(call(&code), TRAPS as u64 + 8 * trap as u64);
     }
 }

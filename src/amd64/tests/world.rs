@@ -11,8 +11,7 @@ use std::sync::atomic::AtomicUsize;
 use super::machine::map;
 use super::{Amd64, amd64};
 use crate::amd64::{entry, host_features};
-use crate::asm::abi::{CallEngine, MemoryMode, TrapCode, VmFuncRef, VmInstance, VmMemory, VmTable};
-use crate::asm::code::CodeLabel;
+use crate::asm::abi::{CallEngine, MemoryMode, VmFuncRef, VmInstance, VmMemory, VmTable};
 use crate::asm::isa::{Frame, InstanceItem, Isa};
 
 /// Signature of every function here.
@@ -94,19 +93,10 @@ impl Builder {
         isa.epilogue(&frame);
         isa.buf.bind(switch);
         isa.switch_thunk(own);
-        let mut stubs: [Option<CodeLabel>; TrapCode::ALL.len()] = Default::default();
         for cold in std::mem::take(&mut isa.buf.colds) {
             isa.buf.reserve();
-            let stub = stubs[cold.trap as usize].get_or_insert_with(|| isa.buf.new_label());
             isa.buf.bind(cold.label);
-            isa.trap_site(*stub);
-        }
-        for (trap, stub) in TrapCode::ALL.into_iter().zip(stubs) {
-            if let Some(stub) = stub {
-                isa.buf.reserve();
-                isa.buf.bind(stub);
-                isa.trap_stub(trap);
-            }
+            isa.trap_site(cold.trap);
         }
         self.starts.len() as u32 - 1
     }

@@ -1,7 +1,8 @@
 //! What the emitters of accesses, frames and calls write, read back by a disassembler.
 
 use super::encoding::{check, text};
-use crate::asm::abi::MemoryMode;
+use super::encoding_control::at;
+use crate::asm::abi::{self, MemoryMode};
 use crate::asm::isa::{Addr, Cell, Frame, StoreSrc};
 use crate::asm::regs::{Fpr, Gpr, Reg};
 use crate::ir::op::{Load, Store};
@@ -210,9 +211,16 @@ fn calls() {
     check("bl $+0x0", |isa| isa.call_direct(FuncIdx(3)));
     let import = "ldr x16, [x28]; ldr x17, [x16, #0x20]; ldr x16, [x17]; blr x16";
     check(import, |isa| isa.call_import(32));
-    let builtin = "mov w16, #0x9; str w16, [x28, #0x14]; ldr x16, [x28, #0x48]; blr x16";
-    check(builtin, |isa| isa.call_builtin(9));
-    let listener = "mov x16, #0x3; movk x16, #0x5, lsl #32; str x16, [x28, #0x10]; \
-                    ldr x16, [x28, #0x50]; blr x16";
-    check(listener, |isa| isa.call_listener(false, FuncIdx(5)));
+    let builtin = format!(
+        "mov w16, #0x9; str w16, {}; ldr x16, {}; blr x16",
+        at("x28", abi::EXIT_ARG),
+        at("x28", abi::BUILTIN),
+    );
+    check(&builtin, |isa| isa.call_builtin(9));
+    let listener = format!(
+        "mov x16, #0x3; movk x16, #0x5, lsl #32; str x16, {}; ldr x16, {}; blr x16",
+        at("x28", abi::EXIT),
+        at("x28", abi::LISTENER),
+    );
+    check(&listener, |isa| isa.call_listener(false, FuncIdx(5)));
 }

@@ -304,17 +304,14 @@ fn assemble(
     isa.buf().reserve();
     Isa::jump(&mut isa, done);
     let colds = std::mem::take(&mut isa.buf().colds);
-    let stubs = TrapCode::ALL.map(|_| isa.buf().new_label());
     for cold in colds {
         isa.buf().reserve();
         isa.buf().bind(cold.label);
-        isa.trap_site(stubs[cold.trap as usize]);
+        isa.trap_site(cold.trap);
     }
     let mut handlers = [0; TrapCode::ALL.len()];
     for trap in TrapCode::ALL {
         isa.buf().reserve();
-        isa.buf().bind(stubs[trap as usize]);
-        isa.trap_stub(trap);
         handlers[trap as usize] = isa.buf().offset() as usize;
         let status = ExitCode::TRAP.0 + trap as u32;
         isa.int_const(Size::S32, TMP, u64::from(status));

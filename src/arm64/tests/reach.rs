@@ -100,12 +100,9 @@ fn traps_of_long_functions_reach() {
         let cold = isa.buf().trap(TrapCode::Unreachable);
         isa.branch_zero(S32, Gpr(0), true, cold);
         fill(&mut isa, COND_REACH + 64);
-        let stub = isa.buf().new_label();
         isa.buf().reserve();
         isa.buf().bind(cold);
-        isa.trap_site(stub);
-        isa.buf().bind(stub);
-        isa.trap_stub(TrapCode::Unreachable);
+        isa.trap_site(TrapCode::Unreachable);
         assert_eq!(Isa::finish(&mut isa), number != 0);
     }
 }
