@@ -42,8 +42,8 @@
 //! # Not supported yet
 //!
 //! Vectors (`v128`), tail calls, exceptions, several memories, 64-bit memories, threads, typed
-//! references and GC: a module that uses them is an error with the offset of the operator. Async
-//! calls and serialized modules are absent from the API. The component model is out of scope.
+//! references and GC: a module that uses them is an error with the offset of the operator.
+//! Serialized modules are absent from the API. The component model is out of scope.
 #![doc(test(attr(deny(warnings))))]
 #![deny(unsafe_code)]
 
@@ -60,6 +60,7 @@ pub use engine::config::Config;
 pub use engine::context::{AsContext, AsContextMut, StoreContext, StoreContextMut};
 pub use engine::engine::Engine;
 pub use engine::errors::{ExportError, ImportError};
+pub use engine::execution::{Execution, Exit, HostCall, HostError};
 pub use engine::extern_::{Export, Extern};
 pub use engine::externref::ExternRef;
 pub use engine::func::Func;

@@ -480,6 +480,7 @@ macro_rules! thunks {
                     exit_frame: $exit_frame,
                     check: check as *const () as usize,
                     check_frame: CHECK_FRAME,
+                    outer_host_sp: 0,
                     traps: traps(),
                 }
             }

@@ -553,6 +553,7 @@ macro_rules! thunks_of_mode {
                     exit_frame: $exit_frame,
                     check: check as *const () as usize,
                     check_frame: CHECK_FRAME,
+                    outer_host_sp: 160,
                     traps: TRAPS.map(|trap| trap as *const () as usize),
                 }
             }

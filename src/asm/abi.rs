@@ -124,6 +124,9 @@ pub(crate) const SMALL_FRAME: usize = 2048;
 /// See [`Thunks::enter`].
 pub(crate) type Enter = unsafe extern "C" fn(*mut CallEngine, *const VmFuncRef, usize);
 
+/// See [`Thunks::resume`].
+pub(crate) type Resume = unsafe extern "C" fn(*mut CallEngine);
+
 /// The code between host and guest, that each machine's `entry` provides for each memory mode.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Thunks {
@@ -134,7 +137,7 @@ pub(crate) struct Thunks {
     pub(crate) enter_ints: Enter,
     /// Goes on after an exit that the dispatcher answered with "leave", as if it had answered
     /// "resume". The engine's `guest_sp`, `instance` and `exit` are what they were then.
-    pub(crate) resume: unsafe extern "C" fn(*mut CallEngine),
+    pub(crate) resume: Resume,
     /// For [`CallEngine::host_call`].
     pub(crate) host_call: usize,
     /// As `host_call`, for functions without floats.
@@ -150,6 +153,9 @@ pub(crate) struct Thunks {
     pub(crate) check: usize,
     /// Bytes of that one's frame.
     pub(crate) check_frame: usize,
+    /// Where the host's frame of an activation keeps what [`CallEngine::host_sp`] was before it,
+    /// in bytes from `host_sp`.
+    pub(crate) outer_host_sp: usize,
     /// For [`CallEngine::traps`].
     pub(crate) traps: [usize; TrapCode::ALL.len()],
 }

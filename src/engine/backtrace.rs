@@ -7,7 +7,7 @@
 use super::module::ModuleInner;
 use super::run::Activation;
 use super::store::StoreCore;
-use crate::asm::abi::{CallEngine, ExitCode, SMALL_FRAME, TrapCode};
+use crate::asm::abi::{CallEngine, ExitCode, Place, Places, SMALL_FRAME, TrapCode};
 use crate::error::{FrameInfo, WasmBacktrace};
 use crate::ir::types::FuncIdx;
 
@@ -26,6 +26,8 @@ pub(crate) struct Frame<'a> {
 #[derive(Clone)]
 pub(crate) struct Frames<'a> {
     core: &'a StoreCore,
+    /// The stack's top.
+    top: usize,
     pc: usize,
     sp: usize,
     /// The innermost function has no frame yet: it found the stack full, or was stopped there.
@@ -51,7 +53,7 @@ impl CheckTag {
     }
 
     /// The stack pointer, and the tag.
-    fn split(guest_sp: usize) -> (usize, usize) {
+    pub(crate) fn split(guest_sp: usize) -> (usize, usize) {
         (guest_sp & !3, guest_sp & 3)
     }
 }
@@ -72,6 +74,7 @@ impl<'a> Frames<'a> {
         let trap = engine.exit.trap();
         let mut frames = Self {
             core,
+            top: core.machine.top(),
             pc: engine.exit_pc,
             sp: engine.guest_sp,
             early: trap == Some(TrapCode::StackOverflow),
@@ -80,6 +83,25 @@ impl<'a> Frames<'a> {
             // SAFETY: an exit that is no trap.
             unsafe { frames.skip_exit(engine.guest_sp) };
         }
+        frames
+    }
+
+    /// The frames of a guest that is suspended on a stack of its own.
+    ///
+    /// # Safety
+    ///
+    /// The guest is one of the store, and was left with this stack pointer by an exit that is no
+    /// trap.
+    pub(crate) unsafe fn suspended(core: &'a StoreCore, top: usize, guest_sp: usize) -> Self {
+        let mut frames = Self {
+            core,
+            top,
+            pc: 0,
+            sp: guest_sp,
+            early: false,
+        };
+        // SAFETY: the caller's promise.
+        unsafe { frames.skip_exit(guest_sp) };
         frames
     }
 
@@ -120,11 +142,11 @@ impl<'a> Iterator for Frames<'a> {
     type Item = Frame<'a>;
 
     fn next(&mut self) -> Option<Frame<'a>> {
-        while self.sp < self.core.machine.top() {
+        while self.sp < self.top {
             let Some((module, code)) = self.locate(self.pc) else {
                 // SAFETY: past the outermost frame of an activation.
                 let outer = unsafe { (self.sp as *const Activation).read() };
-                if outer.guest_sp >= self.core.machine.top() {
+                if outer.guest_sp >= self.top {
                     self.sp = outer.guest_sp;
                     return None;
                 }
@@ -162,6 +184,17 @@ impl Frame<'_> {
         // As the code checks it.
         let size = if size <= SMALL_FRAME { 0 } else { size };
         (self.sp + SMALL).saturating_sub(size) < limit
+    }
+
+    /// Cells that its parameters beyond registers take.
+    pub(crate) fn more_params(&self) -> usize {
+        let mut places = Places::params();
+        let ty = self.module.info.func_type(self.func);
+        let cells = ty.params().iter().map(|&ty| match places.next(ty) {
+            Place::More(at) => at + ty.cells() as usize,
+            Place::Int(_) | Place::Float(_) => 0,
+        });
+        cells.max().unwrap_or(0)
     }
 
     fn info(&self) -> FrameInfo {

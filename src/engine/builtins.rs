@@ -48,6 +48,9 @@ const ELEM_DROP: u32 = Builtin::ElemDrop(ElemIdx(0)).code();
 /// Result of a growth that failed.
 const FAILED: u64 = u32::MAX as u64;
 
+/// In the number of a builtin that goes on: its size has been paid for. No builtin has this bit.
+const PAID: u32 = 1 << 31;
+
 /// Bytes of a table's element.
 const ELEMENT: u64 = 8;
 
@@ -76,17 +79,31 @@ pub(crate) enum Progress {
 }
 
 impl Call {
+    /// Makes what remains the arguments of the builtin that the guest asks for.
+    ///
+    /// # Safety
+    ///
+    /// As [`Self::new`].
+    pub(crate) unsafe fn put_back(&self, engine: *mut CallEngine) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            (*engine).exit_arg = self.code | if self.paid { PAID } else { 0 };
+            (*engine).ints = self.args.0;
+        }
+    }
+
     /// # Safety
     ///
     /// A builtin thunk of `engine`, which is alive, has just left.
     pub(crate) unsafe fn new(engine: *const CallEngine) -> Self {
         // SAFETY: the caller's promise; the current instance is one of the store's.
         unsafe {
+            let code = (*engine).exit_arg;
             Self {
-                code: (*engine).exit_arg,
+                code: code & !PAID,
                 this: (*(*engine).instance).data as usize,
                 args: Args((*engine).ints),
-                paid: false,
+                paid: code & PAID != 0,
             }
         }
     }

@@ -7,6 +7,7 @@
 use super::caller::Caller;
 use super::context::{StoreContext, StoreContextMut};
 use super::store::{Store, StoreCore};
+use super::suspend::{Stop, Suspension, suspend_or_trap};
 use crate::asm::abi::CallEngine;
 use crate::error::{Error, Result, Trap};
 
@@ -64,22 +65,27 @@ impl StoreCore {
     }
 }
 
-/// Serves the exit of a region that could not pay: gives back what it took.
+/// Serves the exit of a region that could not pay: gives back what it took, and suspends the guest.
 ///
 /// # Errors
 ///
-/// [`Trap::OutOfFuel`].
+/// [`Trap::OutOfFuel`], if it cannot be suspended.
 ///
 /// # Safety
 ///
-/// `engine` is alive, and has left by that exit.
-pub(crate) unsafe fn serve_region(engine: *mut CallEngine) -> Result<()> {
-    // SAFETY: the caller's promise.
+/// `engine` is that of the store, and has left by that exit.
+pub(crate) unsafe fn serve_region(
+    core: &StoreCore,
+    engine: *mut CallEngine,
+) -> Result<Option<Suspension>> {
+    // SAFETY: the caller's promise. The function has taken its parameters.
     unsafe {
         let cost = u64::from((*engine).exit_arg);
         (*engine).fuel = (*engine).fuel.wrapping_add(cost);
+        suspend_or_trap(core, engine, Stop::OutOfFuel, || {
+            Suspension::Check(Stop::OutOfFuel, Box::default())
+        })
     }
-    Err(Trap::OutOfFuel.into())
 }
 
 /// What whoever has a store to read from says of fuel.

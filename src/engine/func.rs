@@ -5,19 +5,22 @@
 )]
 
 use std::fmt;
+use std::future::Future;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
 use super::caller::Caller;
 use super::context::{AsContext, AsContextMut};
 use super::errors::ExportError;
+use super::execution::{Execution, to_cells};
+use super::future::{self, Task};
 use super::host::{self, HostFuncHandle, IntoFunc};
 use super::run;
 use super::store::{StoreCore, StoreId};
 use super::typed::TypedFunc;
 use super::values::Val;
 use super::wasm_ty::sealed::Values;
-use super::wasm_ty::{WasmParams, WasmResults};
+use super::wasm_ty::{WasmParams, WasmResults, WasmRet};
 use crate::asm::abi::{NULL_SIG, Places, VmFuncRef};
 use crate::error::{Error, Result};
 use crate::ir::types::FuncType;
@@ -177,6 +180,35 @@ impl Func {
         Self::from_host(store.core_mut(), &handle)
     }
 
+    /// A host function that suspends the guest which calls it:
+    /// [`Execution::run`] returns [`Exit::HostCall`](crate::Exit::HostCall), and
+    /// [`Execution::resume`] gives the results. In a call that cannot be suspended it is an error.
+    pub fn suspending(mut store: impl AsContextMut, ty: &FuncType) -> Self {
+        let mut store = store.as_context_mut();
+        let handle = host::suspending(store.engine(), ty, ("".into(), "".into()));
+        Self::from_host(store.core_mut(), &handle)
+    }
+
+    /// A host function from a closure that returns a future, of the type that the closure's
+    /// arguments and the future's output have. It can be called where the guest can wait: in
+    /// [`Func::call_async`] and its like.
+    pub fn wrap_async<T, Params, Results>(
+        mut store: impl AsContextMut<Data = T>,
+        func: impl for<'a> Fn(Caller<'a, T>, Params) -> Box<dyn Future<Output = Results> + Send + 'a>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Self
+    where
+        T: Send + 'static,
+        Params: WasmParams,
+        Results: WasmRet + 'static,
+    {
+        let mut store = store.as_context_mut();
+        let handle = future::wrap_async(store.engine(), func);
+        Self::from_host(store.core_mut(), &handle)
+    }
+
     /// Type of the function.
     ///
     /// # Panics
@@ -233,6 +265,64 @@ impl Func {
                     *result = Val::from_cells(ty, cells, store.core());
                 }
             });
+        }
+        Ok(())
+    }
+
+    /// A call of the function that is run step by step. Nothing runs yet.
+    ///
+    /// # Errors
+    ///
+    /// If the arguments do not have the types that the function takes, or something belongs to
+    /// another store.
+    pub fn start(&self, mut store: impl AsContextMut, params: &[Val]) -> Result<Execution> {
+        let mut store = store.as_context_mut();
+        store.core().check(self.store)?;
+        let ty = self.func_type(store.core());
+        if params.len() != ty.params().len() {
+            return Err(Error::msg(format!(
+                "expected {} arguments, got {}",
+                ty.params().len(),
+                params.len(),
+            )));
+        }
+        let cells = to_cells(store.core_mut(), ty.params(), params, "an argument")?;
+        Ok(Execution::new(*self, ty, cells))
+    }
+
+    /// Calls the function, and waits for the async host functions that it calls. The guest runs on
+    /// the thread that polls the future; [`UpdateDeadline::Yield`](crate::UpdateDeadline::Yield)
+    /// gives way to other tasks.
+    ///
+    /// The future can be dropped at any time: the call is cancelled then, and the instance can be
+    /// used afterwards. It is `Send` if the store's data is.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Func::call`].
+    ///
+    /// # Panics
+    ///
+    /// If a host function does.
+    pub async fn call_async(
+        &self,
+        mut store: impl AsContextMut<Data: Send>,
+        params: &[Val],
+        results: &mut [Val],
+    ) -> Result<()> {
+        let mut store = store.as_context_mut();
+        let execution = self.start(&mut store, params)?;
+        let expected = execution.result_types().len();
+        if results.len() != expected {
+            return Err(Error::msg(format!(
+                "expected {expected} results, got {}",
+                results.len()
+            )));
+        }
+        let mut task = Task::new(store, execution);
+        task.finish().await?;
+        for (result, value) in results.iter_mut().zip(task.results()) {
+            *result = value;
         }
         Ok(())
     }

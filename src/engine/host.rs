@@ -17,12 +17,13 @@ use super::caller::Caller;
 use super::context::StoreContextMut;
 use super::engine::Engine;
 use super::run::Failure;
-use super::store::StoreInner;
+use super::store::{StoreCore, StoreInner};
+use super::suspend::{Runner, Suspension};
 use super::values::Val;
 use super::wasm_ty::sealed::Values;
 use super::wasm_ty::{WasmRet, WasmTy, for_each_count};
 use crate::asm::abi::{CallEngine, ExitCode, Place, Places, VmFuncRef};
-use crate::error::{Context, Result};
+use crate::error::{Context, Error, Result};
 use crate::ir::types::{FuncType, ValType};
 
 /// Head of a host function, which is all that compiled code and the dispatcher know of it.
@@ -44,7 +45,7 @@ pub(crate) struct HostFunc {
 #[repr(C)]
 pub(crate) struct HostFuncOf<F: ?Sized> {
     head: HostFunc,
-    f: F,
+    pub(super) f: F,
 }
 
 /// A host function with any closure.
@@ -78,7 +79,7 @@ fn host_thunk(engine: &Engine, ty: &FuncType) -> usize {
 }
 
 impl<F: Send + Sync + 'static> HostFuncOf<F> {
-    fn new(
+    pub(super) fn new(
         engine: &Engine,
         ty: &FuncType,
         serve: unsafe extern "C" fn(*const HostFunc, *mut CallEngine) -> u32,
@@ -105,7 +106,10 @@ impl<F: Send + Sync + 'static> HostFuncOf<F> {
 ///
 /// `engine` is that of a store of `T`.
 #[inline]
-unsafe fn guarded<T: 'static>(engine: *mut CallEngine, body: impl FnOnce() -> Result<()>) -> u32 {
+pub(super) unsafe fn guarded<T: 'static>(
+    engine: *mut CallEngine,
+    body: impl FnOnce() -> Result<()>,
+) -> u32 {
     let failure = match catch_unwind(AssertUnwindSafe(body)) {
         Ok(Ok(())) => return 0,
         Ok(Err(error)) => Failure::Error(error),
@@ -118,6 +122,44 @@ unsafe fn guarded<T: 'static>(engine: *mut CallEngine, body: impl FnOnce() -> Re
         (*engine).exit = ExitCode::HOST_CALL;
     }
     1
+}
+
+/// Serves calls of a suspending host function: its results come from whoever runs the execution.
+///
+/// # Safety
+///
+/// `host` is the head of a `HostFuncOf<Name>`, and `engine` belongs to a store.
+unsafe extern "C" fn serve_suspending(host: *const HostFunc, engine: *mut CallEngine) -> u32 {
+    // SAFETY: the caller's promises; the core is the head of a store.
+    unsafe {
+        let core = &mut *(*engine).store.cast::<StoreCore>();
+        if Runner::of(core, engine) == Runner::Call {
+            core.failure = Some(Failure::Error(Error::msg(
+                "a suspending host function was called where the guest cannot be suspended",
+            )));
+        } else {
+            core.suspension = Some(Suspension::Results(NonNull::new_unchecked(host.cast_mut())));
+        }
+    }
+    1
+}
+
+/// What a suspending host function is called: by module and name.
+pub(crate) type Name = (Arc<str>, Arc<str>);
+
+/// A host function whose results come from whoever runs the execution.
+pub(crate) fn suspending(engine: &Engine, ty: &FuncType, name: Name) -> HostFuncHandle {
+    HostFuncOf::new(engine, ty, serve_suspending, name)
+}
+
+/// The name of a suspending host function.
+///
+/// # Safety
+///
+/// `host` is the head of one.
+pub(crate) unsafe fn name(host: NonNull<HostFunc>) -> Name {
+    // SAFETY: the caller's promise.
+    unsafe { (*host.cast::<HostFuncOf<Name>>().as_ptr()).f.clone() }
 }
 
 /// Serves calls of a typed host function.

@@ -8,6 +8,7 @@ use super::context::StoreContextMut;
 use super::engine::Engine;
 use super::errors::ImportError;
 use super::extern_::Extern;
+use super::func::Func;
 use super::global::{Cells, GlobalData};
 use super::host::{self, HostFuncHandle};
 use super::instance::{Instance, InstanceData, VmBox, write_memory, write_table};
@@ -52,6 +53,39 @@ pub(crate) fn instantiate<T: 'static>(
     module: &Module,
     imports: &[Definition],
 ) -> Result<Instance> {
+    let (instance, start) = prepare(store, module, imports)?;
+    if let Some(start) = start {
+        let core = store.core_mut();
+        let engine = core.machine.engine(&core.engine)?;
+        // SAFETY: a function of this store without parameters and results.
+        unsafe { run::call::<_, true>(store.as_ptr(), engine, start.record())? };
+    }
+    Ok(instance)
+}
+
+/// As [`instantiate`], and waits for the start function.
+///
+/// # Errors
+///
+/// Those of [`instantiate`].
+pub(crate) async fn instantiate_async<T: Send + 'static>(
+    mut store: StoreContextMut<'_, T>,
+    module: &Module,
+    imports: &[Definition],
+) -> Result<Instance> {
+    let (instance, start) = prepare(&mut store, module, imports)?;
+    if let Some(start) = start {
+        start.call_async(store, &[], &mut []).await?;
+    }
+    Ok(instance)
+}
+
+/// All of instantiation but the start function, which is to be called.
+fn prepare<T: 'static>(
+    store: &mut StoreContextMut<'_, T>,
+    module: &Module,
+    imports: &[Definition],
+) -> Result<(Instance, Option<Func>)> {
     if !Engine::same(store.engine(), module.engine()) {
         return Err(Error::msg("cross-`Engine` instantiation is not supported"));
     }
@@ -61,13 +95,12 @@ pub(crate) fn instantiate<T: 'static>(
     write_elements(core, index)?;
     write_data(core, index)?;
     let instance = Instance::from_index(core, index as u32);
-    if let Some(start) = module.info().start {
-        let func = core.instances[index].func(start);
-        let engine = core.machine.engine(&core.engine)?;
-        // SAFETY: a function of this store without parameters and results.
-        unsafe { run::call::<_, true>(store.as_ptr(), engine, func)? };
-    }
-    Ok(instance)
+    let start = module.info().start.map(|start| {
+        let record = core.instances[index].func(start);
+        // SAFETY: records live as long as their store.
+        unsafe { Func::from_record(core, record) }
+    });
+    Ok((instance, start))
 }
 
 /// Whether each definition has the type that its import asks for.

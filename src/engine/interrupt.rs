@@ -17,6 +17,7 @@ use super::backtrace::Frames;
 use super::context::StoreContextMut;
 use super::engine::Engine;
 use super::store::{Store, StoreId, StoreInner};
+use super::suspend::{Stop, Suspension, suspend_or_trap};
 use crate::asm::abi::{CallEngine, ExitCode};
 use crate::error::{Error, Result, Trap};
 
@@ -28,7 +29,14 @@ pub enum UpdateDeadline {
     /// It goes on; the next deadline is so many ticks after the current epoch. 0: it is over at
     /// once, so that the next loop or call asks again.
     Continue(u64),
-    /// It is stopped by [`Trap::Interrupt`].
+    /// It lets others run, and then goes on as with `Continue`: [`Execution::run`] returns
+    /// [`Exit::Yielded`], and an async call gives way to other tasks. A guest that cannot be
+    /// suspended goes on at once.
+    ///
+    /// [`Execution::run`]: crate::Execution::run
+    /// [`Exit::Yielded`]: crate::Exit::Yielded
+    Yield(u64),
+    /// It is stopped: by [`Trap::Interrupt`], or as [`Exit::Interrupted`](crate::Exit::Interrupted).
     Interrupt,
 }
 
@@ -37,7 +45,8 @@ pub enum UpdateDeadline {
 ///
 /// A request stays until it is served: by the guest that runs, which is stopped by
 /// [`Trap::Interrupt`], or else by the next that runs. It ends the outermost call, with every call
-/// that the guest and the host have made within it.
+/// that the guest and the host have made within it. An [`Execution`](crate::Execution) is not
+/// ended: it returns [`Exit::Interrupted`](crate::Exit::Interrupted), and can go on.
 #[derive(Clone)]
 pub struct InterruptHandle {
     signal: Arc<Signal>,
@@ -177,18 +186,24 @@ impl Signal {
         state.publish();
     }
 
-    /// Makes requests reach a call engine, whose stack ends at `limit`.
+    /// Makes requests reach a call engine.
     ///
     /// # Safety
     ///
     /// `engine` is alive until [`Self::detach`].
-    pub(crate) unsafe fn attach(&self, engine: *mut CallEngine, limit: usize) {
+    pub(crate) unsafe fn attach(&self, engine: *mut CallEngine) {
         // SAFETY: the caller's promise.
         let (words_limit, flag) =
             unsafe { (&raw mut (*engine).stack_limit, &raw mut (*engine).interrupt) };
         let words = NonNull::new(words_limit).zip(NonNull::new(flag));
         let mut state = self.lock();
         state.words = words.map(|(limit, flag)| Words { limit, flag });
+        state.publish();
+    }
+
+    /// The call engine runs on a stack that ends there.
+    pub(crate) fn set_limit(&self, limit: usize) {
+        let mut state = self.lock();
         state.limit = limit;
         state.publish();
     }
@@ -197,7 +212,7 @@ impl Signal {
         self.lock().words = None;
     }
 
-    /// The outermost call has ended: a request to stop it is served.
+    /// The outermost call has ended, or stopped: a request to stop it is served.
     pub(crate) fn served(&self) {
         self.lower(|asked| asked.interrupt = false);
     }
@@ -300,49 +315,49 @@ pub(crate) type DeadlineCallback<T> =
 ///
 /// # Errors
 ///
-/// A trap, or what the callback says.
+/// What the callback says.
 ///
 /// # Safety
 ///
 /// `store` is live, nothing refers to it, and its guest has left.
-pub(crate) unsafe fn serve<T: 'static>(store: NonNull<StoreInner<T>>) -> Result<()> {
+pub(crate) unsafe fn serve<T: 'static>(store: NonNull<StoreInner<T>>) -> Result<Option<Stop>> {
     // SAFETY: the caller's promise.
     let inner = unsafe { &mut *store.as_ptr() };
     let Some(interrupts) = &inner.core.interrupts else {
-        return Ok(());
+        return Ok(None);
     };
     let asked = interrupts.signal.lock().asked;
     if asked.interrupt {
-        return Err(Trap::Interrupt.into());
+        return Ok(Some(Stop::Interrupted));
     }
     if !asked.epoch {
-        return Ok(());
+        return Ok(None);
     }
     // Taken out, since it may reach the store.
     let Some(mut callback) = inner.deadline.take() else {
-        return Err(Trap::Interrupt.into());
+        return Ok(Some(Stop::Interrupted));
     };
     // SAFETY: as above; no reference is left.
     let update = callback(unsafe { StoreContextMut::from_raw(store) });
     // SAFETY: the callback has ended.
     let inner = unsafe { &mut *store.as_ptr() };
     inner.deadline.get_or_insert(callback);
-    match update? {
-        UpdateDeadline::Interrupt => Err(Trap::Interrupt.into()),
-        UpdateDeadline::Continue(ticks) => {
-            if let Some(interrupts) = &mut inner.core.interrupts {
-                interrupts.set_deadline(ticks);
-            }
-            Ok(())
-        }
+    let (ticks, stop) = match update? {
+        UpdateDeadline::Interrupt => return Ok(Some(Stop::Interrupted)),
+        UpdateDeadline::Continue(ticks) => (ticks, None),
+        UpdateDeadline::Yield(ticks) => (ticks, Some(Stop::Yielded)),
+    };
+    if let Some(interrupts) = &mut inner.core.interrupts {
+        interrupts.set_deadline(ticks);
     }
+    Ok(stop)
 }
 
 /// Serves the exit of a check.
 ///
 /// # Errors
 ///
-/// As [`serve`], or that the stack is full.
+/// As [`serve`]; a trap, if the stack is full or the guest cannot be suspended.
 ///
 /// # Safety
 ///
@@ -350,23 +365,25 @@ pub(crate) unsafe fn serve<T: 'static>(store: NonNull<StoreInner<T>>) -> Result<
 pub(crate) unsafe fn serve_check<T: 'static>(
     store: NonNull<StoreInner<T>>,
     engine: *mut CallEngine,
-) -> Result<()> {
+) -> Result<Option<Suspension>> {
     // SAFETY: the caller's promises.
     unsafe {
-        if (*engine).exit != ExitCode::CHECK_ENTRY {
-            return serve(store);
-        }
         let core = &(*store.as_ptr()).core;
-        let limit = core.machine.limit();
-        let frame = Frames::new(core, &*engine).next();
-        if frame.is_none_or(|frame| frame.overflows(limit)) {
-            return Err(Trap::StackOverflow.into());
+        let mut more = 0;
+        if (*engine).exit == ExitCode::CHECK_ENTRY {
+            let frame = Frames::new(core, &*engine).next();
+            match frame.filter(|frame| !frame.overflows(core.machine.limit())) {
+                Some(frame) => more = frame.more_params(),
+                None => return Err(Trap::StackOverflow.into()),
+            }
         }
         // The function has not taken its parameters yet, and the callback may call others.
-        let more = Box::new((*engine).more);
-        serve(store)?;
-        (*engine).more = *more;
-        Ok(())
+        let more: Box<[u64]> = (&(*engine).more)[..more].into();
+        let stop = serve(store)?;
+        (&mut (*engine).more)[..more.len()].copy_from_slice(&more);
+        let Some(stop) = stop else { return Ok(None) };
+        let core = &(*store.as_ptr()).core;
+        suspend_or_trap(core, engine, stop, || Suspension::Check(stop, more))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::future::Future;
 use std::sync::Arc;
 
 use super::caller::Caller;
@@ -10,6 +11,7 @@ use super::engine::Engine;
 use super::errors::ImportError;
 use super::extern_::Extern;
 use super::func::Func;
+use super::future;
 use super::host::{self, IntoFunc};
 use super::instance::Instance;
 use super::instantiate::Definition;
@@ -18,6 +20,7 @@ use super::pre::InstancePre;
 use super::store::StoreId;
 use super::types::ExternType;
 use super::values::Val;
+use super::wasm_ty::{WasmParams, WasmRet};
 use crate::error::{Context, Error, Result};
 use crate::ir::types::FuncType;
 
@@ -192,6 +195,55 @@ impl<T: 'static> Linker<T> {
         func: impl Fn(Caller<'_, T>, &[Val], &mut [Val]) -> Result<()> + Send + Sync + 'static,
     ) -> Result<&mut Self> {
         let handle = host::dynamic(&self.engine, ty, func);
+        self.insert(module, name, Definition::Host(handle))
+    }
+
+    /// Defines a host function that suspends the guest which calls it, for any store; see
+    /// [`Func::suspending`].
+    ///
+    /// # Errors
+    ///
+    /// If the name is taken.
+    pub fn func_suspending(&mut self, module: &str, name: &str, ty: FuncType) -> Result<&mut Self> {
+        let handle = host::suspending(&self.engine, &ty, (module.into(), name.into()));
+        self.insert(module, name, Definition::Host(handle))
+    }
+
+    /// Defines a host function from a closure that returns a future, for any store; see
+    /// [`Func::wrap_async`].
+    ///
+    /// ```
+    /// use pronto::{Caller, Engine, Linker};
+    ///
+    /// let mut linker: Linker<u32> = Linker::new(&Engine::default());
+    /// linker.func_wrap_async("host", "count", |mut caller: Caller<'_, u32>, (by,): (u32,)| {
+    ///     Box::new(async move {
+    ///         // Waits for whatever it likes here.
+    ///         *caller.data_mut() += by;
+    ///         *caller.data()
+    ///     })
+    /// })?;
+    /// # Ok::<(), pronto::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the name is taken.
+    pub fn func_wrap_async<Params, Results>(
+        &mut self,
+        module: &str,
+        name: &str,
+        func: impl for<'a> Fn(Caller<'a, T>, Params) -> Box<dyn Future<Output = Results> + Send + 'a>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Result<&mut Self>
+    where
+        T: Send,
+        Params: WasmParams,
+        Results: WasmRet + 'static,
+    {
+        let handle = future::wrap_async(&self.engine, func);
         self.insert(module, name, Definition::Host(handle))
     }
 
@@ -430,6 +482,29 @@ impl<T: 'static> Linker<T> {
     ) -> Result<Instance> {
         let mut store = store.as_context_mut();
         self.resolve(module, Some(&store))?.instantiate(&mut store)
+    }
+
+    /// As [`Linker::instantiate`], and the start function can wait for async host functions; see
+    /// [`Func::call_async`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Linker::instantiate`].
+    ///
+    /// # Panics
+    ///
+    /// If a host function does that the start function calls.
+    pub async fn instantiate_async(
+        &self,
+        mut store: impl AsContextMut<Data = T>,
+        module: &Module,
+    ) -> Result<Instance>
+    where
+        T: Send,
+    {
+        let mut store = store.as_context_mut();
+        let pre = self.resolve(module, Some(&store))?;
+        pre.instantiate_async(&mut store).await
     }
 
     /// The same as [`Linker::instantiate`].

@@ -4,7 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use super::context::AsContextMut;
+use super::context::{AsContextMut, StoreContextMut};
 use super::engine::Engine;
 use super::errors::ImportError;
 use super::host;
@@ -91,6 +91,33 @@ impl<T: 'static> InstancePre<T> {
     /// If a host function does that the start function calls.
     pub fn instantiate(&self, mut store: impl AsContextMut<Data = T>) -> Result<Instance> {
         let mut store = store.as_context_mut();
+        self.check(&store)?;
+        instantiate::instantiate(&mut store, &self.module, &self.definitions)
+    }
+
+    /// As [`InstancePre::instantiate`], and the start function can wait for async host functions;
+    /// see [`Func::call_async`](crate::Func::call_async).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`InstancePre::instantiate`].
+    ///
+    /// # Panics
+    ///
+    /// If a host function does that the start function calls.
+    pub async fn instantiate_async(
+        &self,
+        mut store: impl AsContextMut<Data = T>,
+    ) -> Result<Instance>
+    where
+        T: Send,
+    {
+        let store = store.as_context_mut();
+        self.check(&store)?;
+        instantiate::instantiate_async(store, &self.module, &self.definitions).await
+    }
+
+    fn check(&self, store: &StoreContextMut<'_, T>) -> Result<()> {
         if !Engine::same(store.engine(), self.module.engine()) {
             return Err(Error::msg("cross-`Engine` instantiation is not supported"));
         }
@@ -99,6 +126,6 @@ impl<T: 'static> InstancePre<T> {
                 store.core().check(item.store())?;
             }
         }
-        instantiate::instantiate(&mut store, &self.module, &self.definitions)
+        Ok(())
     }
 }

@@ -8,11 +8,12 @@
 //! value stack, and leads back to it.
 #![allow(unsafe_code, reason = "enters compiled code and is entered from it")]
 
+use std::alloc::{Layout, alloc_zeroed, handle_alloc_error};
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr::NonNull;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 
 use super::backtrace::{CheckTag, Frames};
 use super::builtins::{self, Progress};
@@ -25,7 +26,10 @@ use super::interrupt::{self, Signal};
 use super::listener;
 use super::stack::ValueStack;
 use super::store::{StoreCore, StoreInner};
-use crate::asm::abi::{CallEngine, Enter, ExitCode, Places, TrapCode, VmFuncRef, VmInstance};
+use super::suspend::{NO_FRAME, Stop, Suspension, suspend_or_trap};
+use crate::asm::abi::{
+    CallEngine, Enter, ExitCode, Places, Resume, TrapCode, VmFuncRef, VmInstance,
+};
 use crate::error::{Error, Result, Trap};
 use crate::ir::types::ValType;
 
@@ -38,17 +42,26 @@ pub(crate) enum Failure {
 /// A dispatcher: see [`CallEngine::dispatch`].
 pub(crate) type Dispatch = unsafe extern "C" fn(*mut CallEngine) -> u32;
 
-/// What a store needs to run guests. The call engine and the stack are made at the first call.
+/// What a store needs to run guests. The call engine is made when it is first needed, the stack at
+/// the first call; executions bring their own.
 ///
 /// # Invariants
 ///
-/// `engine` is null, or owned by this and set up to run on `stack`.
+/// `state` is null or owned by this. `engine` is null, or `state` set up to run on the stack from
+/// `top` to `limit`: on `stack`, or on that of the execution that runs.
 pub(crate) struct Machine {
-    engine: *mut CallEngine,
-    enter: Enter,
+    pub(super) engine: *mut CallEngine,
+    state: *mut CallEngine,
+    pub(super) enter: Enter,
     enter_ints: Enter,
+    pub(super) resume: Resume,
     stack: Option<ValueStack>,
-    dispatch: Dispatch,
+    /// Of the stack that is in use.
+    pub(super) top: usize,
+    pub(super) limit: usize,
+    /// That stack is an execution's, which a host function runs that a guest has called.
+    pub(super) nested: bool,
+    pub(super) dispatch: Dispatch,
     /// The `StoreInner` that this is part of.
     store: *mut (),
     /// Told of the call engine, if guests can be interrupted.
@@ -85,9 +98,14 @@ impl Machine {
     pub(crate) fn new(engine: &Engine, dispatch: Dispatch, signal: Option<Arc<Signal>>) -> Self {
         Self {
             engine: std::ptr::null_mut(),
+            state: std::ptr::null_mut(),
             enter: engine.thunks().enter,
             enter_ints: engine.thunks().enter_ints,
+            resume: engine.thunks().resume,
             stack: None,
+            top: 0,
+            limit: 0,
+            nested: false,
             dispatch,
             store: std::ptr::null_mut(),
             signal,
@@ -116,15 +134,37 @@ impl Machine {
     #[cold]
     fn set_up(&mut self, engine: &Engine) -> Result<()> {
         let stack = ValueStack::new(engine.config().max_wasm_stack, engine.pool())?;
+        let state = self.prepare(engine);
+        self.top = stack.top() as usize;
+        self.limit = stack.limit();
+        // SAFETY: owned by this, and no guest runs.
+        unsafe { (*state).guest_sp = self.top };
+        match &self.signal {
+            Some(signal) => signal.set_limit(self.limit),
+            // SAFETY: as above.
+            None => unsafe { (*state).stack_limit.store(self.limit, Relaxed) },
+        }
+        self.stack = Some(stack);
+        self.engine = state;
+        Ok(())
+    }
+
+    /// The call engine, though there may be no stack for it.
+    pub(super) fn prepare(&mut self, engine: &Engine) -> *mut CallEngine {
+        if !self.state.is_null() {
+            return self.state;
+        }
         let thunks = engine.thunks();
-        let mut state = Box::<CallEngine>::new_uninit();
-        // SAFETY: zeros are a call engine: integers and null pointers.
+        let layout = Layout::new::<CallEngine>();
+        // SAFETY: of this layout; zeros are a call engine: integers and null pointers. Most of it
+        // is rarely used, and pages of zeros cost nothing before they are.
         let mut state = unsafe {
-            state.as_mut_ptr().write_bytes(0, 1);
-            state.assume_init()
+            let state = alloc_zeroed(layout).cast::<CallEngine>();
+            if state.is_null() {
+                handle_alloc_error(layout);
+            }
+            Box::from_raw(state)
         };
-        state.stack_limit = AtomicUsize::new(stack.limit());
-        state.guest_sp = stack.top() as usize;
         state.dispatch = self.dispatch as usize;
         state.store = self.store;
         state.host_call = thunks.host_call;
@@ -133,52 +173,51 @@ impl Machine {
         state.check = thunks.check;
         state.traps = thunks.traps;
         state.fuel = self.fuel;
-        self.engine = Box::into_raw(state);
+        self.state = Box::into_raw(state);
         if let Some(signal) = &self.signal {
             // SAFETY: detached before it is freed.
-            unsafe { signal.attach(self.engine, stack.limit()) };
+            unsafe { signal.attach(self.state) };
         }
-        self.stack = Some(stack);
-        Ok(())
+        self.state
     }
 
     /// What guests may yet spend.
     pub(crate) fn fuel(&self) -> u64 {
-        if self.engine.is_null() {
+        if self.state.is_null() {
             return self.fuel;
         }
         // SAFETY: the type's invariants.
-        unsafe { (*self.engine).fuel }
+        unsafe { (*self.state).fuel }
     }
 
     pub(crate) fn set_fuel(&mut self, fuel: u64) {
-        if self.engine.is_null() {
+        if self.state.is_null() {
             self.fuel = fuel;
         } else {
             // SAFETY: the type's invariants.
-            unsafe { (*self.engine).fuel = fuel };
+            unsafe { (*self.state).fuel = fuel };
         }
     }
 
     /// Where the stack is full.
     pub(crate) fn limit(&self) -> usize {
-        self.stack.as_ref().map_or(0, ValueStack::limit)
+        self.limit
     }
 
     /// The stack's top.
     pub(crate) fn top(&self) -> usize {
-        self.stack.as_ref().map_or(0, |stack| stack.top() as usize)
+        self.top
     }
 }
 
 impl Drop for Machine {
     fn drop(&mut self) {
-        if !self.engine.is_null() {
+        if !self.state.is_null() {
             if let Some(signal) = &self.signal {
                 signal.detach();
             }
             // SAFETY: it came from a box, and no guest runs.
-            drop(unsafe { Box::from_raw(self.engine) });
+            drop(unsafe { Box::from_raw(self.state) });
         }
     }
 }
@@ -210,10 +249,50 @@ pub(crate) unsafe fn call<T: 'static, const INTS: bool>(
         if (*func.as_ptr()).instance.is_null() {
             return call_host(core, engine, func);
         }
-        let (guest_sp, instance) = ((*engine).guest_sp, (*engine).instance);
-        if !instance.is_null() {
-            check_nested()?;
+        if !(*engine).instance.is_null() {
+            return call_nested::<T, INTS>(store, engine, func);
         }
+        call_guest::<T, INTS>(store, engine, func)
+    }
+}
+
+/// A call from a host function that a guest has called: refuses to exhaust the host's stack. (The
+/// value stack is checked by every frame that can call.)
+///
+/// # Safety
+///
+/// As [`call`].
+#[cold]
+#[inline(never)]
+unsafe fn call_nested<T: 'static, const INTS: bool>(
+    store: NonNull<StoreInner<T>>,
+    engine: *mut CallEngine,
+    func: NonNull<VmFuncRef>,
+) -> Result<()> {
+    check_nested()?;
+    // SAFETY: the caller's promises. Should the host function fail, the engine still tells which
+    // it was.
+    unsafe {
+        let callee = (*engine).callee;
+        let outcome = call_guest::<T, INTS>(store, engine, func);
+        (*engine).callee = callee;
+        outcome
+    }
+}
+
+/// # Safety
+///
+/// As [`call`]; the function is a guest's.
+#[inline(always)]
+unsafe fn call_guest<T: 'static, const INTS: bool>(
+    store: NonNull<StoreInner<T>>,
+    engine: *mut CallEngine,
+    func: NonNull<VmFuncRef>,
+) -> Result<()> {
+    // SAFETY: the caller's promises.
+    unsafe {
+        let core = &raw mut (*store.as_ptr()).core;
+        let (guest_sp, instance) = ((*engine).guest_sp, (*engine).instance);
         let top = (guest_sp & !15) - size_of::<Activation>();
         // Field by field: a vector assembled in memory would wait for its halves.
         let outer = top as *mut Activation;
@@ -235,10 +314,13 @@ pub(crate) unsafe fn call<T: 'static, const INTS: bool>(
     }
 }
 
-/// A call from a host function that a guest has called: refuses to exhaust the host's stack. (The
-/// value stack is checked by every frame that can call.)
+/// Refuses to exhaust the host's stack.
+///
+/// # Errors
+///
+/// A trap.
 #[cold]
-fn check_nested() -> Result<()> {
+pub(super) fn check_nested() -> Result<()> {
     if host_stack::has_room() {
         return Ok(());
     }
@@ -261,8 +343,12 @@ unsafe fn call_host(
     unsafe {
         let host = func.as_ptr().cast::<HostFunc>();
         let instance = std::mem::replace(&mut (*engine).instance, std::ptr::null_mut());
+        let outer = std::mem::replace(&mut (*engine).callee, func.as_ptr());
+        let host_sp = std::mem::replace(&mut (*engine).host_sp, (&raw const NO_FRAME) as usize);
         let failed = ((*host).serve)(host, engine) != 0;
         (*engine).instance = instance;
+        (*engine).callee = outer;
+        (*engine).host_sp = host_sp;
         if !failed {
             return Ok(());
         }
@@ -276,7 +362,7 @@ unsafe fn call_host(
 /// # Safety
 ///
 /// `core` is live, and the dispatcher has left.
-unsafe fn take_failure(core: *mut StoreCore) -> Failure {
+pub(super) unsafe fn take_failure(core: *mut StoreCore) -> Failure {
     // SAFETY: the caller's promise.
     match unsafe { (*core).failure.take() } {
         Some(failure) => failure,
@@ -291,7 +377,7 @@ unsafe fn take_failure(core: *mut StoreCore) -> Failure {
 ///
 /// As [`call`], after `enter`.
 #[cold]
-unsafe fn failed(core: *mut StoreCore, engine: *mut CallEngine, top: usize) -> Error {
+pub(super) unsafe fn failed(core: *mut StoreCore, engine: *mut CallEngine, top: usize) -> Error {
     // SAFETY: the caller's promises.
     unsafe {
         let outer = (top as *const Activation).read();
@@ -319,6 +405,7 @@ unsafe fn failed(core: *mut StoreCore, engine: *mut CallEngine, top: usize) -> E
         (*engine).guest_sp = outer.guest_sp;
         (*engine).instance = outer.instance;
         if outer.guest_sp >= (*core).machine.top()
+            && !(*core).machine.nested
             && let Some(interrupts) = &(*core).interrupts
             && matches!(error, Some(error) if error.trap() == Some(Trap::Interrupt))
         {
@@ -397,24 +484,25 @@ unsafe extern "C" fn serve_rest<T: 'static>(engine: *mut CallEngine) -> u32 {
                 }
                 ExitCode::CHECK_FUEL => {
                     (*engine).guest_sp |= CheckTag::of(exit);
-                    fuel::serve_region(engine)
+                    fuel::serve_region(&(*store.as_ptr()).core, engine)
                 }
-                _ => listener::serve(&(*store.as_ptr()).core, &*engine),
+                _ => listener::serve(&(*store.as_ptr()).core, &*engine).map(|()| None),
             }
         }));
-        let failure = match served {
-            Ok(Ok(())) => return 0,
-            Ok(Err(error)) => Failure::Error(error),
-            Err(panic) => Failure::Panic(panic),
-        };
-        (*store.as_ptr()).core.failure = Some(failure);
+        let core = &mut (*store.as_ptr()).core;
+        match served {
+            Ok(Ok(None)) => return 0,
+            Ok(Ok(Some(suspension))) => core.suspension = Some(suspension),
+            Ok(Err(error)) => core.failure = Some(Failure::Error(error)),
+            Err(panic) => core.failure = Some(Failure::Panic(panic)),
+        }
         // The guest may have run meanwhile.
         (*engine).exit = exit;
         1
     }
 }
 
-/// Serves a builtin. One that takes long looks up now and then.
+/// Serves a builtin. One that takes long looks up now and then, and may be suspended.
 ///
 /// # Errors
 ///
@@ -426,23 +514,65 @@ unsafe extern "C" fn serve_rest<T: 'static>(engine: *mut CallEngine) -> u32 {
 unsafe fn serve_builtin<T: 'static>(
     store: NonNull<StoreInner<T>>,
     engine: *mut CallEngine,
-) -> Result<()> {
+) -> Result<Option<Suspension>> {
     // SAFETY: the caller's promises. Other threads write to the flag only.
     unsafe {
         let mut call = builtins::Call::new(engine);
         loop {
             let (core, limiter) = (*store.as_ptr()).split();
-            match builtins::serve(core, limiter, &mut call, &(*engine).interrupt)? {
-                Progress::Done(result) => {
+            let progress = builtins::serve(core, limiter, &mut call, &(*engine).interrupt);
+            let stop = match progress {
+                Ok(Progress::Done(result)) => {
                     if let Some(result) = result {
                         (*engine).ints[0] = result;
                     }
-                    return Ok(());
+                    return Ok(None);
                 }
-                Progress::Paused => interrupt::serve(store)?,
+                Ok(Progress::Paused) => interrupt::serve(store)?,
+                Err(error) if error.trap() == Some(Trap::OutOfFuel) => Some(Stop::OutOfFuel),
+                Err(error) => return Err(error),
+            };
+            let Some(stop) = stop else { continue };
+            let core = &(*store.as_ptr()).core;
+            let suspension = || {
+                call.put_back(engine);
+                Suspension::Builtin(stop)
+            };
+            if let Some(suspension) = suspend_or_trap(core, engine, stop, suspension)? {
+                return Ok(Some(suspension));
             }
         }
     }
+}
+
+/// Fills the upper half of an `i32`.
+const RUBBISH: u64 = 0xdead_beef << 32;
+
+/// Writes the results of a host function, and in poison mode rubbish beside them.
+///
+/// # Safety
+///
+/// `engine` can be written, and the cells are values of these types.
+pub(super) unsafe fn write_results(
+    core: &StoreCore,
+    engine: *mut CallEngine,
+    types: &[ValType],
+    cells: &[[u64; 2]],
+) {
+    let poison = core.engine.config().poison;
+    // SAFETY: the caller's promises.
+    let written = unsafe {
+        write_values(engine, Places::results(), types, |n| {
+            let [low, high] = cells[n];
+            let rubbish = if poison && types[n] == ValType::I32 {
+                RUBBISH
+            } else {
+                0
+            };
+            Ok([low | rubbish, high])
+        })
+    };
+    debug_assert!(written.is_ok());
 }
 
 /// As [`dispatch`], and fills the upper halves of 32-bit results with rubbish.
@@ -451,7 +581,6 @@ unsafe fn serve_builtin<T: 'static>(
 ///
 /// As [`dispatch`].
 unsafe extern "C" fn dispatch_poisoned<T: 'static>(engine: *mut CallEngine) -> u32 {
-    const RUBBISH: u64 = 0xdead_beef << 32;
     // SAFETY: the caller's promises.
     unsafe {
         let callee = (*engine).callee;
@@ -468,12 +597,10 @@ unsafe extern "C" fn dispatch_poisoned<T: 'static>(engine: *mut CallEngine) -> u
             let core = &(*(*engine).store.cast::<StoreInner<T>>()).core;
             let ty = core.engine.sig_type((*callee).sig);
             let mut cells = Vec::new();
-            read_values(engine, Places::results(), ty.results(), |ty, value| {
-                let poison = if ty == ValType::I32 { RUBBISH } else { 0 };
-                cells.push([value[0] | poison, value[1]]);
+            read_values(engine, Places::results(), ty.results(), |_, value| {
+                cells.push(value);
             });
-            let written = write_values(engine, Places::results(), ty.results(), |n| Ok(cells[n]));
-            debug_assert!(written.is_ok());
+            write_results(core, engine, ty.results(), &cells);
         }
         outcome
     }

@@ -22,6 +22,7 @@ use super::limits::ResourceLimiter;
 use super::memory::MemoryData;
 use super::module::ModuleInner;
 use super::run::{Failure, Machine, dispatcher};
+use super::suspend::Suspension;
 use super::table::TableData;
 use crate::error::{Error, Result};
 
@@ -93,8 +94,10 @@ pub(crate) struct StoreCore {
     pub(crate) code: BTreeMap<usize, Arc<ModuleInner>>,
     /// If guests can be interrupted.
     pub(crate) interrupts: Option<Interrupts>,
-    /// Why the dispatcher left.
+    /// Why the dispatcher left, if the guest ends by it.
     pub(crate) failure: Option<Failure>,
+    /// Why the dispatcher left, if the guest can go on.
+    pub(crate) suspension: Option<Suspension>,
 }
 
 impl<T> StoreInner<T> {
@@ -128,6 +131,7 @@ impl<T: 'static> Store<T> {
                 externs: ExternTable::default(),
                 code: BTreeMap::new(),
                 failure: None,
+                suspension: None,
             },
             data,
             limiter: None,

@@ -8,7 +8,9 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use super::context::AsContextMut;
+use super::execution::Execution;
 use super::func::Func;
+use super::future::Task;
 use super::run;
 use super::store::wrong_store;
 use super::wasm_ty::{WasmParams, WasmResults};
@@ -84,5 +86,39 @@ impl<Params: WasmParams, Results: WasmResults> TypedFunc<Params, Results> {
             }
             Ok(Results::read::<true>(engine, store.core()))
         }
+    }
+
+    /// As [`Func::start`].
+    ///
+    /// # Errors
+    ///
+    /// If something belongs to another store.
+    pub fn start(&self, mut store: impl AsContextMut, params: Params) -> Result<Execution> {
+        let mut store = store.as_context_mut();
+        let core = store.core_mut();
+        core.check(self.func.store())?;
+        let ty = core.engine.sig_type(self.func.sig(core));
+        Ok(Execution::new(self.func, ty, params.into_cells(core)?))
+    }
+
+    /// As [`Func::call_async`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`TypedFunc::call`].
+    ///
+    /// # Panics
+    ///
+    /// If a host function does.
+    pub async fn call_async(
+        &self,
+        mut store: impl AsContextMut<Data: Send>,
+        params: Params,
+    ) -> Result<Results> {
+        let mut store = store.as_context_mut();
+        let execution = self.start(&mut store, params)?;
+        let mut task = Task::new(store, execution);
+        task.finish().await?;
+        Ok(task.typed_results())
     }
 }

@@ -74,6 +74,13 @@ pub(crate) mod sealed {
             store: &mut StoreCore,
         ) -> Result<()>;
 
+        /// The values, a cell each as compiled code holds them.
+        ///
+        /// # Errors
+        ///
+        /// As `write`.
+        fn into_cells(self, store: &mut StoreCore) -> Result<Vec<[u64; 2]>>;
+
         /// Reads values from where parameters, or `RESULTS`, travel.
         ///
         /// # Safety
@@ -255,6 +262,10 @@ impl<A: WasmTy> Values for A {
         unsafe { (self,).write::<RESULTS>(engine, store) }
     }
 
+    fn into_cells(self, store: &mut StoreCore) -> Result<Vec<[u64; 2]>> {
+        (self,).into_cells(store)
+    }
+
     #[inline]
     unsafe fn read<const RESULTS: bool>(engine: *const CallEngine, store: &StoreCore) -> Self {
         // SAFETY: the caller's promise.
@@ -279,6 +290,10 @@ macro_rules! tuples {
                 // SAFETY: the caller's promise.
                 $(unsafe { write_bits(engine, places[$n], self.$n.to_bits(store)?) };)*
                 Ok(())
+            }
+
+            fn into_cells(self, store: &mut StoreCore) -> Result<Vec<[u64; 2]>> {
+                Ok(vec![$([self.$n.to_bits(store)?, 0]),*])
             }
 
             #[inline]

@@ -2,7 +2,9 @@
 
 mod backtraces;
 mod calls;
+mod executions;
 mod fuel;
+mod futures;
 mod host;
 mod interrupts;
 mod items;
@@ -14,6 +16,7 @@ mod modules;
 mod signals;
 mod stacks;
 mod support;
+mod suspended_checks;
 mod tables;
 mod threads;
 mod traps;
