@@ -31,6 +31,7 @@ pub(crate) mod memory;
 pub(crate) mod module;
 mod native;
 mod owned;
+mod poison;
 mod pool;
 pub(crate) mod pre;
 mod registry;

@@ -20,18 +20,16 @@ use super::builtins::{self, Progress};
 use super::engine::Engine;
 use super::fuel;
 use super::func::null_ref;
-use super::host::{HostFunc, read_values, write_values};
+use super::host::HostFunc;
 use super::host_stack;
 use super::interrupt::{self, Signal};
 use super::listener;
+use super::poison;
 use super::stack::ValueStack;
 use super::store::{StoreCore, StoreInner};
 use super::suspend::{NO_FRAME, Stop, Suspension, suspend_or_trap};
-use crate::asm::abi::{
-    CallEngine, Enter, ExitCode, Places, Resume, TrapCode, VmFuncRef, VmInstance,
-};
+use crate::asm::abi::{CallEngine, Enter, ExitCode, Resume, TrapCode, VmFuncRef, VmInstance};
 use crate::error::{Error, Result, Trap};
-use crate::ir::types::ValType;
 
 /// Why the dispatcher left, until the call that it ends has returned.
 pub(crate) enum Failure {
@@ -88,7 +86,7 @@ pub(crate) struct Activation {
 /// The dispatcher for a store whose data is a `T`.
 pub(crate) fn dispatcher<T: 'static>(engine: &Engine) -> Dispatch {
     if engine.config().poison {
-        dispatch_poisoned::<T>
+        poison::dispatch::<T>
     } else {
         dispatch::<T>
     }
@@ -451,7 +449,7 @@ unsafe fn trap(code: TrapCode, engine: *const CallEngine) -> Error {
 /// # Safety
 ///
 /// Called by a thunk of `engine`, which belongs to a store of `T`.
-unsafe extern "C" fn dispatch<T: 'static>(engine: *mut CallEngine) -> u32 {
+pub(super) unsafe extern "C" fn dispatch<T: 'static>(engine: *mut CallEngine) -> u32 {
     // SAFETY: the caller's promises; the callee of a host call is the head of a host function.
     unsafe {
         if (*engine).exit == ExitCode::HOST_CALL {
@@ -542,66 +540,5 @@ unsafe fn serve_builtin<T: 'static>(
                 return Ok(Some(suspension));
             }
         }
-    }
-}
-
-/// Fills the upper half of an `i32`.
-const RUBBISH: u64 = 0xdead_beef << 32;
-
-/// Writes the results of a host function, and in poison mode rubbish beside them.
-///
-/// # Safety
-///
-/// `engine` can be written, and the cells are values of these types.
-pub(super) unsafe fn write_results(
-    core: &StoreCore,
-    engine: *mut CallEngine,
-    types: &[ValType],
-    cells: &[[u64; 2]],
-) {
-    let poison = core.engine.config().poison;
-    // SAFETY: the caller's promises.
-    let written = unsafe {
-        write_values(engine, Places::results(), types, |n| {
-            let [low, high] = cells[n];
-            let rubbish = if poison && types[n] == ValType::I32 {
-                RUBBISH
-            } else {
-                0
-            };
-            Ok([low | rubbish, high])
-        })
-    };
-    debug_assert!(written.is_ok());
-}
-
-/// As [`dispatch`], and fills the upper halves of 32-bit results with rubbish.
-///
-/// # Safety
-///
-/// As [`dispatch`].
-unsafe extern "C" fn dispatch_poisoned<T: 'static>(engine: *mut CallEngine) -> u32 {
-    // SAFETY: the caller's promises.
-    unsafe {
-        let callee = (*engine).callee;
-        let (exit, exit_arg) = ((*engine).exit, (*engine).exit_arg);
-        let outcome = dispatch::<T>(engine);
-        if outcome != 0 {
-            return outcome;
-        }
-        if exit == ExitCode::BUILTIN {
-            if builtins::gives_i32(exit_arg) {
-                (*engine).ints[0] |= RUBBISH;
-            }
-        } else if exit == ExitCode::HOST_CALL {
-            let core = &(*(*engine).store.cast::<StoreInner<T>>()).core;
-            let ty = core.engine.sig_type((*callee).sig);
-            let mut cells = Vec::new();
-            read_values(engine, Places::results(), ty.results(), |_, value| {
-                cells.push(value);
-            });
-            write_results(core, engine, ty.results(), &cells);
-        }
-        outcome
     }
 }

@@ -11,6 +11,7 @@ use super::execution::{HostCall, HostError};
 use super::func::Func;
 use super::future::HostFuture;
 use super::host::{self, HostFunc};
+use super::poison;
 use super::run::{self, Activation, Failure};
 use super::store::{StoreCore, StoreInner};
 use super::suspend::{Runner, Stop, Suspension};
@@ -171,7 +172,7 @@ impl<T: 'static> Run<'_, T> {
         unsafe {
             match next {
                 Next::Results(ty, cells) => {
-                    run::write_results(&*self.core(), engine, ty.results(), &cells);
+                    poison::write_results(&*self.core(), engine, ty.results(), &cells);
                     false
                 }
                 Next::Check(more) => {
