@@ -15,11 +15,13 @@ mod machines;
 mod modules;
 mod peer;
 mod peers;
+mod programs;
 mod run;
 mod startup;
 mod table;
 #[cfg(feature = "pronto")]
 mod threads;
+mod wasi;
 
 use anyhow::{Result, bail};
 use std::path::PathBuf;
@@ -35,7 +37,8 @@ usage: peers COMMAND [options] [FILTER..]
   linear     compile time of generated modules as they double in size
   machines   real modules: Pronto's compile time for x86-64 and for arm64
   count      kernels: instructions executed, under a counting emulator (`arm64/run` builds and starts all that)
-  all        compile, run, call and startup
+  programs   whole programs, from bytes to exit (`cli/tests/real/fetch` first)
+  all        compile, run, call, startup and programs
 
   --markdown         print the summary as a Markdown table
   --peers A,B        only these (names as printed, in lower case)
@@ -117,11 +120,13 @@ fn main() -> Result<()> {
         #[cfg(feature = "pronto")]
         "machines" => vec![machines::measure(&options)?],
         "linear" => vec![linear::measure(&options)?],
+        "programs" => vec![programs::measure(&options)?],
         "all" => vec![
             compile::measure(&options)?,
             run::measure(&options)?,
             call::measure(&options)?,
             startup::measure(&options)?,
+            programs::measure(&options)?,
         ],
         _ => {
             print!("{USAGE}");

@@ -1,5 +1,6 @@
 //! What a runtime has to offer to be measured.
 
+use crate::wasi;
 use anyhow::Result;
 
 /// A runtime in one configuration: one thread compiles, nothing is cached on disk, the rest is as it comes.
@@ -14,6 +15,7 @@ pub trait Peer {
             Bench::Call,
             Bench::Startup,
             Bench::Control,
+            Bench::Program,
         ]
     }
 
@@ -32,6 +34,9 @@ pub trait Peer {
     /// The instance of `wasm`, which imports the functions of [`crate::call`], with `other` as the module that
     /// provides the function which one instance imports from another.
     fn calls(&self, wasm: &[u8], other: &[u8]) -> Result<Box<dyn Calls>>;
+
+    /// Runs the program `wasm` from its bytes to its end.
+    fn program(&self, wasm: &[u8], given: wasi::State) -> Result<wasi::State>;
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -41,6 +46,7 @@ pub enum Bench {
     Call,
     Startup,
     Control,
+    Program,
 }
 
 pub trait Compiled {

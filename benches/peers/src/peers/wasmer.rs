@@ -1,12 +1,13 @@
 //! Wasmer with its single-pass compiler.
 
 use crate::peer::{Calls, Compiled, Peer, Prepared, Running};
+use crate::wasi;
 use anyhow::Result;
 use std::num::NonZero;
 use wasmer::sys::EngineBuilder;
 use wasmer::{
-    Engine, ExternType, Function, FunctionEnv, FunctionEnvMut, Imports, Instance, Module,
-    RuntimeError, Store, TypedFunction,
+    Engine, ExternType, Function, FunctionEnv, FunctionEnvMut, Imports, Instance, Memory, Module,
+    RuntimeError, Store, TypedFunction, Value,
 };
 use wasmer_compiler_singlepass::Singlepass;
 
@@ -76,6 +77,64 @@ impl Peer for Wasmer {
             instance,
             nop,
         }))
+    }
+
+    fn program(&self, wasm: &[u8], given: wasi::State) -> Result<wasi::State> {
+        let module = Module::from_binary(&self.engine, wasm)?;
+        let mut store = Store::new(self.engine.clone());
+        let memory = None;
+        let env = FunctionEnv::new(&mut store, Program { given, memory });
+        let mut imports = Imports::new();
+        for import in module.imports() {
+            let ExternType::Function(ty) = import.ty() else {
+                continue;
+            };
+            let (function, results) = (wasi::function(import.name()), ty.results().len());
+            let host = Function::new_with_env(&mut store, &env, ty.clone(), move |env, params| {
+                serve(env, function, params, results)
+            });
+            imports.define(import.module(), import.name(), host);
+        }
+        let instance = Instance::new(&mut store, &module, &imports)?;
+        let memory = instance.exports.get_memory("memory")?.clone();
+        env.as_mut(&mut store).memory = Some(memory);
+        let start: TypedFunction<(), ()> = instance.exports.get_typed_function(&store, "_start")?;
+        let result = start.call(&mut store);
+        let left = wasi::State::new(&[], &[]);
+        let given = std::mem::replace(&mut env.as_mut(&mut store).given, left);
+        wasi::ended(result.map_err(Into::into), given)
+    }
+}
+
+/// What the functions of a program share.
+struct Program {
+    given: wasi::State,
+    memory: Option<Memory>,
+}
+
+/// Serves a call of a program.
+fn serve(
+    mut env: FunctionEnvMut<'_, Program>,
+    function: wasi::Function,
+    params: &[Value],
+    results: usize,
+) -> Result<Vec<Value>, RuntimeError> {
+    let (program, store) = env.data_and_store_mut();
+    let memory = program.memory.clone().expect("set before the start");
+    let view = memory.view(&store);
+    // SAFETY: the guest waits, and nothing else has the memory.
+    let bytes = unsafe { view.data_unchecked_mut() };
+    let mut args = [0; 9];
+    for (arg, param) in args.iter_mut().zip(params) {
+        *arg = match param {
+            Value::I64(long) => *long as u64,
+            word => u64::from(word.unwrap_i32() as u32),
+        };
+    }
+    let errno = function(&mut program.given, bytes, &args);
+    match program.given.status {
+        Some(_) => Err(RuntimeError::new("exit")),
+        None => Ok(vec![Value::I32(errno as i32); results]),
     }
 }
 

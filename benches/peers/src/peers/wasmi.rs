@@ -1,10 +1,11 @@
-//! Wasmi: translating everything at once, and (for start-up) each function at its first call.
+//! Wasmi: translating everything at once, and (for start-up and programs) each function at its first call.
 
 use crate::peer::{Bench, Calls, Compiled, Peer, Prepared, Running};
+use crate::wasi;
 use anyhow::Result;
 use wasmi::{
-    Caller, CompilationMode, Config, Engine, ExternType, Func, Instance, Linker, Module, Store,
-    TypedFunc,
+    Caller, CompilationMode, Config, Engine, Extern, ExternType, Func, Instance, Linker, Module,
+    Store, TypedFunc, Val,
 };
 
 pub fn all() -> Vec<Box<dyn Peer>> {
@@ -12,12 +13,18 @@ pub fn all() -> Vec<Box<dyn Peer>> {
         Box::new(Wasmi::new(
             "wasmi",
             CompilationMode::Eager,
-            &[Bench::Compile, Bench::Run, Bench::Call, Bench::Startup],
+            &[
+                Bench::Compile,
+                Bench::Run,
+                Bench::Call,
+                Bench::Startup,
+                Bench::Program,
+            ],
         )),
         Box::new(Wasmi::new(
             "wasmi lazy",
             CompilationMode::Lazy,
-            &[Bench::Startup],
+            &[Bench::Startup, Bench::Program],
         )),
     ]
 }
@@ -79,6 +86,47 @@ impl Peer for Wasmi {
             instance,
             nop,
         }))
+    }
+
+    fn program(&self, wasm: &[u8], given: wasi::State) -> Result<wasi::State> {
+        let module = Module::new(&self.engine, wasm)?;
+        let mut linker = Linker::<wasi::State>::new(&self.engine);
+        for import in module.imports() {
+            let ExternType::Func(ty) = import.ty() else {
+                continue;
+            };
+            let function = wasi::function(import.name());
+            linker.func_new(
+                import.module(),
+                import.name(),
+                ty.clone(),
+                move |mut caller, params, results| {
+                    let memory = caller.get_export("memory").and_then(Extern::into_memory);
+                    let memory = memory.expect("a program has a memory");
+                    let (bytes, state) = memory.data_and_store_mut(&mut caller);
+                    let mut args = [0; 9];
+                    for (arg, param) in args.iter_mut().zip(params) {
+                        *arg = match param {
+                            Val::I64(long) => *long as u64,
+                            word => u64::from(word.i32().expect("no float") as u32),
+                        };
+                    }
+                    let errno = function(state, bytes, &args);
+                    if state.status.is_some() {
+                        return Err(wasmi::Error::new("exit"));
+                    }
+                    if let [result] = results {
+                        *result = Val::I32(errno as i32);
+                    }
+                    Ok(())
+                },
+            )?;
+        }
+        let mut store = Store::new(&self.engine, given);
+        let instance = linker.instantiate_and_start(&mut store, &module)?;
+        let start = instance.get_typed_func::<(), ()>(&mut store, "_start")?;
+        let result = start.call(&mut store, ());
+        wasi::ended(result.map_err(Into::into), store.into_data())
     }
 }
 

@@ -1,9 +1,11 @@
 //! Wasmtime, with each of its two compilers.
 
 use crate::peer::{Bench, Calls, Compiled, Peer, Prepared, Running};
+use crate::wasi;
 use anyhow::Result;
 use wasmtime::{
-    Caller, Config, Engine, Instance, InstancePre, Linker, Module, Store, Strategy, TypedFunc,
+    Caller, Config, Engine, Extern, ExternType, Instance, InstancePre, Linker, Module, Store,
+    Strategy, TypedFunc, Val,
 };
 
 pub fn all() -> Result<Vec<Box<dyn Peer>>> {
@@ -66,6 +68,7 @@ impl Peer for Wasmtime {
                 Bench::Call,
                 Bench::Startup,
                 Bench::Control,
+                Bench::Program,
             ],
         }
     }
@@ -107,6 +110,47 @@ impl Peer for Wasmtime {
             instance,
             nop,
         }))
+    }
+
+    fn program(&self, wasm: &[u8], given: wasi::State) -> Result<wasi::State> {
+        let module = Module::from_binary(&self.engine, wasm)?;
+        let mut linker = Linker::<wasi::State>::new(&self.engine);
+        for import in module.imports() {
+            let ExternType::Func(ty) = import.ty() else {
+                continue;
+            };
+            let function = wasi::function(import.name());
+            linker.func_new(
+                import.module(),
+                import.name(),
+                ty.clone(),
+                move |mut caller, params, results| {
+                    let memory = caller.get_export("memory").and_then(Extern::into_memory);
+                    let memory = memory.expect("a program has a memory");
+                    let (bytes, state) = memory.data_and_store_mut(&mut caller);
+                    let mut args = [0; 9];
+                    for (arg, param) in args.iter_mut().zip(params) {
+                        *arg = match param {
+                            Val::I64(long) => *long as u64,
+                            word => u64::from(word.unwrap_i32() as u32),
+                        };
+                    }
+                    let errno = function(state, bytes, &args);
+                    if state.status.is_some() {
+                        return Err(wasmtime::Error::msg("exit"));
+                    }
+                    if let [result] = results {
+                        *result = Val::I32(errno as i32);
+                    }
+                    Ok(())
+                },
+            )?;
+        }
+        let mut store = Store::new(&self.engine, given);
+        let instance = linker.instantiate(&mut store, &module)?;
+        let start = instance.get_typed_func::<(), ()>(&mut store, "_start")?;
+        let result = start.call(&mut store, ());
+        wasi::ended(result.map_err(Into::into), store.into_data())
     }
 }
 
