@@ -163,6 +163,21 @@ fn appending_goes_to_the_end() {
     assert_eq!(guest.filestat(fd).unwrap().size, 1);
 }
 
+/// As Linux has it and other runtimes there: the offset of a positioned write counts for nothing
+/// where the descriptor appends.
+#[test]
+#[cfg(target_os = "linux")]
+fn positioned_writes_append_too() {
+    let (_dir, mut guest) = sandbox();
+    guest.create("file", b"0123");
+    let fd = guest
+        .open_full(DIR, 0, "file", 0, READ_WRITE, APPEND)
+        .unwrap();
+    assert_eq!(guest.pwrite(fd, b"45", 1), Ok(2));
+    assert_eq!(guest.pread(fd, 10, 0).unwrap(), b"012345");
+    assert_eq!(guest.tell(fd), Ok(0));
+}
+
 #[test]
 fn streams_are_closed_unless_given() {
     let mut guest = Guest::new(&mut WasiCtxBuilder::new());

@@ -57,7 +57,8 @@ print(len(words), sum(int(word) for word in words), hashlib.sha256(text.encode()
 
 /// Tables, an index, joins, groups and updates.
 fn script() -> String {
-    "create table t (a integer primary key, b integer, c text);
+    "pragma temp_store = memory;
+    create table t (a integer primary key, b integer, c text);
     with recursive n (i) as (select 1 union all select i + 1 from n where i < 200000)
         insert into t select i, i * 7919 % 10007, hex(i) from n;
     create index by_b on t (b);
@@ -151,9 +152,10 @@ pub fn measure(options: &Options) -> Result<Table> {
                 let expected = output.get_or_insert_with(|| state.output.clone());
                 ensure!(
                     *expected == state.output && !state.output.is_empty(),
-                    "{}: {} prints something else",
+                    "{}: {} prints something else; its errors: {}",
                     program.name,
-                    peer.name()
+                    peer.name(),
+                    String::from_utf8_lossy(&state.errors)
                 );
             }
         }

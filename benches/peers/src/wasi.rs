@@ -7,6 +7,7 @@ pub struct State {
     input: Vec<u8>,
     read: usize,
     pub output: Vec<u8>,
+    pub errors: Vec<u8>,
     /// Set by `proc_exit`: the call must then end the guest.
     pub status: Option<u32>,
     /// The next reading of a clock, and the next random number.
@@ -101,6 +102,7 @@ impl State {
             input: input.to_owned(),
             read: 0,
             output: Vec::new(),
+            errors: Vec::new(),
             status: None,
             time: 1_700_000_000_000_000_000,
             random: 1,
@@ -143,9 +145,9 @@ impl State {
         let mut written = 0;
         for (at, len) in Self::iovecs(mem, args)? {
             let text = bytes(mem, at, len)?;
-            // What is not output is told to nobody.
-            if args[0] == 1 {
-                self.output.extend_from_slice(text);
+            match args[0] {
+                1 => self.output.extend_from_slice(text),
+                _ => self.errors.extend_from_slice(text),
             }
             written += len as u32;
         }

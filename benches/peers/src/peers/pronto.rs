@@ -113,7 +113,8 @@ impl Peer for Pronto {
         let module = Module::from_binary(&self.engine, wasm)?;
         let mut linker = Linker::<wasi::State>::new(&self.engine);
         for import in module.imports() {
-            let Some(ty) = import.ty().func() else {
+            let ty = import.ty();
+            let Some(ty) = ty.func() else {
                 continue;
             };
             let function = wasi::function(import.name());
