@@ -149,7 +149,7 @@ fn each_func<I: Isa>(
     };
     let (mut lowering, mut func) = (Lowering::default(), Func::default());
     let mut emitter = Emitter::<I>::new(isa);
-    for body in bodies {
+    for body in &bodies {
         lowering.lower(&info, wasm, body, costs.as_ref(), &mut func)?;
         let emitted = emitter.emit(&cx, &func, false);
         see(&info, &func, emitted, emitter.isa.buf());

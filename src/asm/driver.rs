@@ -111,8 +111,8 @@ pub(crate) fn compile<I: Isa + Send>(
     let mut all = Part::new(workers.pages.take(room)?, bodies.len(), size);
     if options.threads <= 1 {
         let mut worker = workers.take(options.isa);
-        for (index, body) in (module.imported_funcs..).zip(bodies) {
-            worker.compile(&cx, bytes, index, body, options.listen, &mut all)?;
+        for body in &bodies {
+            worker.compile(&cx, bytes, body, options.listen, &mut all)?;
         }
         workers.give(worker);
     } else {

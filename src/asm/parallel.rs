@@ -26,7 +26,7 @@ pub(super) fn compile<I: Isa + Send>(
     workers: &Workers<I>,
     mut all: Part<CodeBytes>,
 ) -> Result<Part<CodeBytes>, Error> {
-    let batches = batches(cx.module.imported_funcs, bodies);
+    let batches = batches(bodies);
     let order = order(&batches);
     let count = batches.len();
     let batches: Vec<_> = batches
@@ -87,9 +87,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Consecutive functions: index of the first, and the bodies.
+/// Consecutive functions.
 struct Batch {
-    first: u32,
+    /// Bytes of the bodies.
     size: usize,
     bodies: Vec<Body>,
 }
@@ -103,14 +103,14 @@ impl Batch {
         listen: Listen<'_>,
     ) -> Result<Part<Vec<u8>>, Error> {
         let mut part = Part::new(Vec::new(), self.bodies.len(), self.size);
-        for (index, body) in (self.first..).zip(self.bodies) {
-            worker.compile(cx, bytes, index, body, listen, &mut part)?;
+        for body in &self.bodies {
+            worker.compile(cx, bytes, body, listen, &mut part)?;
         }
         Ok(part)
     }
 }
 
-fn batches(mut index: u32, bodies: Vec<Body>) -> Vec<Batch> {
+fn batches(bodies: Vec<Body>) -> Vec<Batch> {
     let mut batches: Vec<Batch> = Vec::new();
     for body in bodies {
         let size = body.range().len();
@@ -120,12 +120,10 @@ fn batches(mut index: u32, bodies: Vec<Body>) -> Vec<Batch> {
                 batch.bodies.push(body);
             }
             Some(_) | None => batches.push(Batch {
-                first: index,
                 size,
                 bodies: vec![body],
             }),
         }
-        index += 1;
     }
     batches
 }

@@ -141,7 +141,7 @@ impl<B> Part<B> {
 }
 
 impl<I: Isa> Worker<I> {
-    /// Validates and compiles the function `index`, behind those that `part` has.
+    /// Validates and compiles a function, behind those that `part` has.
     ///
     /// # Errors
     ///
@@ -150,8 +150,7 @@ impl<I: Isa> Worker<I> {
         &mut self,
         cx: &Context<'_>,
         bytes: &[u8],
-        index: u32,
-        body: Body,
+        body: &Body,
         listen: Listen<'_>,
         part: &mut Part<B>,
     ) -> Result<(), Error> {
@@ -159,7 +158,7 @@ impl<I: Isa> Worker<I> {
         self.largest = self.largest.max(body.range().len());
         self.lowering
             .lower(cx.module, bytes, body, cx.costs, &mut self.func)?;
-        let listened = listen.is_some_and(|listen| listen(FuncIdx(index)));
+        let listened = listen.is_some_and(|listen| listen(FuncIdx(body.index)));
         let emitted = self.emitter.emit(cx, &self.func, listened);
         let buf = self.emitter.isa.buf();
         let start = part.bytes.len();

@@ -150,7 +150,7 @@ impl Module {
         let Decoded { info, bodies } = decode(&bytes, engine.config().features)?;
         let mut lowering = crate::ir::lower::Lowering::default();
         let mut func = crate::ir::func::Func::default();
-        for body in bodies {
+        for body in &bodies {
             lowering.lower(&info, &bytes, body, None, &mut func)?;
         }
         Ok(())

@@ -12,12 +12,24 @@ use crate::error::Error;
 
 /// A function body that waits to be lowered.
 pub(crate) struct Body {
-    pub(crate) validator: FuncToValidate<Arc<Resources>>,
-    /// Bytes of the body in the module, from its locals on.
+    resources: Arc<Resources>,
+    features: WasmFeatures,
+    /// Index of its function, and that of the function's type.
+    pub(crate) index: u32,
+    pub(super) ty: u32,
     range: Range<u32>,
 }
 
 impl Body {
+    pub(super) fn validator(&self) -> FuncToValidate<Arc<Resources>> {
+        FuncToValidate {
+            resources: self.resources.clone(),
+            index: self.index,
+            ty: self.ty,
+            features: self.features,
+        }
+    }
+
     /// Bytes of the body in the module, from its locals on.
     pub(crate) fn range(&self) -> Range<usize> {
         self.range.start as usize..self.range.end as usize
@@ -111,8 +123,19 @@ impl Decoder<'_> {
             let validator = validator.code_section_entry(body).map_err(invalid)?;
             let range = pos(body.range().start)..pos(body.range().end);
             info.bodies.push(range.clone());
+            let FuncToValidate {
+                resources,
+                index,
+                ty,
+                features,
+            } = validator;
+            let shared = &mut self.resources;
+            let shared = shared.get_or_insert_with(|| Arc::new(Resources::new(resources)));
             self.bodies.push(Body {
-                validator: Resources::give(&mut self.resources, validator),
+                resources: shared.clone(),
+                features,
+                index,
+                ty,
                 range,
             });
             return Ok(());

@@ -52,22 +52,21 @@ impl Lowering {
         &mut self,
         module: &ModuleInfo,
         bytes: &[u8],
-        body: Body,
+        body: &Body,
         costs: Option<&Costs>,
         out: &mut Func,
     ) -> Result<(), Error> {
         let range = body.range();
         let (start, end) = (range.start, range.end);
-        let features = body.validator.features;
-        let mut reader = BinaryReader::new_features(&bytes[range], start as u64, features);
         out.clear();
-        out.index = body.validator.index;
-        out.ty = body.validator.ty;
+        out.index = body.index;
+        out.ty = body.ty;
         out.body_pos = pos(start as u64);
 
-        let mut validator = body
-            .validator
-            .into_validator(std::mem::take(&mut self.allocs));
+        let validator = body.validator();
+        let mut reader =
+            BinaryReader::new_features(&bytes[range], start as u64, validator.features);
+        let mut validator = validator.into_validator(std::mem::take(&mut self.allocs));
         let params = module.types[out.ty as usize].params();
         self.locals
             .define(params, &mut reader, &mut validator, out)?;

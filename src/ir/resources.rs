@@ -3,12 +3,10 @@
 //! The answers are the validator's own, but for types by their index: it searches for each, at
 //! every call and every block with a type.
 
-use std::sync::Arc;
-
 use wasmparser::types::CoreTypeId;
 use wasmparser::{
-    Error, FuncToValidate, FuncType, GlobalType, HeapType, MemoryType, RefType, SubType, TableType,
-    ValType, ValidatorResources, WasmModuleResources,
+    Error, FuncType, GlobalType, HeapType, MemoryType, RefType, SubType, TableType, ValType,
+    ValidatorResources, WasmModuleResources,
 };
 
 /// Shared by all bodies of a module.
@@ -18,31 +16,11 @@ pub(crate) struct Resources {
 }
 
 impl Resources {
-    fn new(inner: ValidatorResources) -> Self {
+    pub(super) fn new(inner: ValidatorResources) -> Self {
         let types = (0..).map_while(|index| inner.sub_type_at(index).cloned());
         Self {
             types: types.collect(),
             inner,
-        }
-    }
-
-    /// The same body with these resources, made for the module's first body.
-    pub(super) fn give(
-        shared: &mut Option<Arc<Self>>,
-        body: FuncToValidate<ValidatorResources>,
-    ) -> FuncToValidate<Arc<Self>> {
-        let FuncToValidate {
-            resources,
-            index,
-            ty,
-            features,
-        } = body;
-        let resources = shared.get_or_insert_with(|| Arc::new(Self::new(resources)));
-        FuncToValidate {
-            resources: resources.clone(),
-            index,
-            ty,
-            features,
         }
     }
 }

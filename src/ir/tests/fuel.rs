@@ -12,7 +12,7 @@ fn metered(wat: &str, costs: FuelCosts) -> Func {
     let decoded = decode(&bytes, DEFAULT_FEATURES).unwrap();
     let costs = Costs::new(costs);
     let mut func = Func::default();
-    let body = decoded.bodies.into_iter().next().unwrap();
+    let body = decoded.bodies.first().unwrap();
     Lowering::default()
         .lower(&decoded.info, &bytes, body, Some(&costs), &mut func)
         .unwrap();

@@ -444,7 +444,7 @@ fn buffers_are_reused() {
     let decoded = decode(&bytes, DEFAULT_FEATURES).unwrap();
     let (mut lowering, mut func) = (Lowering::default(), Func::default());
     let mut seen = Vec::new();
-    for body in decoded.bodies {
+    for body in &decoded.bodies {
         lowering
             .lower(&decoded.info, &bytes, body, None, &mut func)
             .unwrap();
@@ -474,7 +474,7 @@ fn display_shows_all() {
     let bytes = wat::parse_str(wat).unwrap();
     let decoded = decode(&bytes, DEFAULT_FEATURES).unwrap();
     let mut func = Func::default();
-    let body = decoded.bodies.into_iter().next().unwrap();
+    let body = decoded.bodies.first().unwrap();
     Lowering::default()
         .lower(&decoded.info, &bytes, body, None, &mut func)
         .unwrap();

@@ -25,7 +25,7 @@ fn lower_all(bytes: &[u8], features: WasmFeatures) -> Result<Vec<Func>, Error> {
     let Decoded { info, bodies } = decode(bytes, features)?;
     let mut lowering = Lowering::default();
     let mut funcs = Vec::new();
-    for body in bodies {
+    for body in &bodies {
         let mut func = Func::default();
         lowering.lower(&info, bytes, body, None, &mut func)?;
         verify(&info, &func);
