@@ -65,6 +65,7 @@ pub use engine::extern_::{Export, Extern};
 pub use engine::externref::ExternRef;
 pub use engine::func::Func;
 pub use engine::global::Global;
+pub use engine::hook::CallHook;
 pub use engine::host::IntoFunc;
 pub use engine::instance::Instance;
 pub use engine::interrupt::{InterruptHandle, UpdateDeadline};
@@ -74,6 +75,10 @@ pub use engine::listener::{FunctionListener, ListenedFunc};
 pub use engine::memory::{Memory, MemoryAccessError};
 pub use engine::module::Module;
 pub use engine::pre::InstancePre;
+pub use engine::resumable::{
+    ResumableCall, ResumableCallHostTrap, ResumableCallOutOfFuel, TypedResumableCall,
+    TypedResumableCallHostTrap, TypedResumableCallOutOfFuel,
+};
 pub use engine::store::Store;
 pub use engine::table::Table;
 pub use engine::typed::TypedFunc;

@@ -62,6 +62,8 @@ impl ExitCode {
     /// A region costs more fuel than there is: [`CallEngine::exit_arg`], which was taken modulo
     /// 2^64. It pays anew when it goes on. Every register is kept.
     pub(crate) const CHECK_FUEL: Self = Self(7);
+    /// No exit of compiled code: a hook of the store has failed, and no frame is there.
+    pub(crate) const HOOK: Self = Self(8);
     /// Traps are `TRAP + TrapCode as u32`.
     pub(crate) const TRAP: Self = Self(16);
 

@@ -79,7 +79,9 @@ impl<'a> Frames<'a> {
             sp: engine.guest_sp,
             early: trap == Some(TrapCode::StackOverflow),
         };
-        if trap.is_none() {
+        if engine.exit == ExitCode::HOOK {
+            frames.sp = frames.top;
+        } else if trap.is_none() {
             // SAFETY: an exit that is no trap.
             unsafe { frames.skip_exit(engine.guest_sp) };
         }

@@ -18,6 +18,7 @@ use super::step::{Cells, Next, Run, State, Step, locate};
 use super::store::{StoreCore, StoreId};
 use super::suspend::{Runner, Stop, Switched};
 use super::values::Val;
+use super::wasm_ty::sealed::Values;
 use crate::asm::abi::{ExitCode, Places};
 use crate::error::{Error, Result, WasmBacktrace};
 use crate::ir::types::{FuncType, ValType};
@@ -291,11 +292,6 @@ impl Execution {
         }
     }
 
-    /// The types of the function's results.
-    pub(crate) fn result_types(&self) -> &[ValType] {
-        self.ty.results()
-    }
-
     /// What the embedder is told.
     pub(crate) fn exit<T: 'static>(&self, store: &mut StoreContextMut<'_, T>, step: Step) -> Exit {
         match step {
@@ -323,6 +319,28 @@ impl Execution {
             });
         }
         values
+    }
+
+    /// The results, right after [`Step::Returned`], of a function whose type has been checked.
+    pub(crate) fn typed<T: 'static, R: Values>(&self, store: &mut StoreContextMut<'_, T>) -> R {
+        let core = store.core_mut();
+        let engine = core.machine.prepare(&core.engine);
+        // SAFETY: the function has just returned values of these types.
+        unsafe { R::read::<true>(engine, core) }
+    }
+
+    /// # Errors
+    ///
+    /// If there is not one place for each result.
+    pub(crate) fn check_results(&self, results: &[Val]) -> Result<()> {
+        let expected = self.ty.results().len();
+        if results.len() == expected {
+            return Ok(());
+        }
+        Err(Error::msg(format!(
+            "expected {expected} results, got {}",
+            results.len()
+        )))
     }
 
     /// Gives the results of the host function that the guest waits for.

@@ -312,13 +312,7 @@ impl Func {
     ) -> Result<()> {
         let mut store = store.as_context_mut();
         let execution = self.start(&mut store, params)?;
-        let expected = execution.result_types().len();
-        if results.len() != expected {
-            return Err(Error::msg(format!(
-                "expected {expected} results, got {}",
-                results.len()
-            )));
-        }
+        execution.check_results(results)?;
         let mut task = Task::new(store, execution);
         task.finish().await?;
         for (result, value) in results.iter_mut().zip(task.results()) {

@@ -211,10 +211,7 @@ impl<'a, T: Send + 'static> Task<'a, T> {
 
     /// The results, right after [`Self::finish`], of a function whose type has been checked.
     pub(crate) fn typed_results<R: Values>(&mut self) -> R {
-        let core = self.store.core_mut();
-        let engine = core.machine.prepare(&core.engine);
-        // SAFETY: the function has just returned values of these types.
-        unsafe { R::read::<true>(engine, core) }
+        self.execution.typed(&mut self.store)
     }
 }
 

@@ -197,6 +197,24 @@ impl Machine {
         }
     }
 
+    /// Puts functions in the place of the engine's thunks.
+    pub(super) fn set_thunks(
+        &mut self,
+        enter: Enter,
+        enter_ints: Enter,
+        resume: Resume,
+        dispatch: Dispatch,
+    ) {
+        self.enter = enter;
+        self.enter_ints = enter_ints;
+        self.resume = resume;
+        self.dispatch = dispatch;
+        if !self.state.is_null() {
+            // SAFETY: owned by this, and no guest runs.
+            unsafe { (*self.state).dispatch = dispatch as usize };
+        }
+    }
+
     /// Where the stack is full.
     pub(crate) fn limit(&self) -> usize {
         self.limit
@@ -381,7 +399,11 @@ pub(super) unsafe fn failed(core: *mut StoreCore, engine: *mut CallEngine, top: 
         let outer = (top as *const Activation).read();
         let trap_code = (*engine).exit.trap();
         let mut failure = match trap_code {
-            Some(code) => Failure::Error(trap(code, engine)),
+            // A hook that was told of the trap has the last word.
+            Some(code) => (*core)
+                .failure
+                .take()
+                .unwrap_or_else(|| Failure::Error(trap(code, engine))),
             None => take_failure(core),
         };
         let frames = Frames::new(&*core, &*engine);

@@ -15,6 +15,7 @@ use super::context::{StoreContext, StoreContextMut};
 use super::engine::Engine;
 use super::externref::ExternTable;
 use super::global::GlobalData;
+use super::hook::Hook;
 use super::host::HostFuncHandle;
 use super::instance::InstanceData;
 use super::interrupt::{DeadlineCallback, Interrupts, Signal};
@@ -76,6 +77,8 @@ pub(crate) struct StoreInner<T: 'static> {
     pub(crate) limiter: Option<Limiter<T>>,
     /// Decides when the epoch deadline is over; none: it traps.
     pub(crate) deadline: Option<DeadlineCallback<T>>,
+    /// Is told of transitions between host and guest.
+    pub(crate) hook: Option<Hook<T>>,
 }
 
 /// The part of a store that does not depend on the type of its data.
@@ -136,6 +139,7 @@ impl<T: 'static> Store<T> {
             data,
             limiter: None,
             deadline: None,
+            hook: None,
         });
         let inner = Box::into_raw(inner);
         // SAFETY: it was just made.
