@@ -12,6 +12,9 @@ use std::process::Command;
 /// The hidden subcommand that a child process runs to measure the peak of one compilation.
 pub const PEAK: &str = "peak-of";
 
+/// The column of V8's single-pass compiler, which no [`Peer`] is.
+const LIFTOFF: &str = "V8 Liftoff";
+
 /// The floor: a validator alone.
 const VALIDATE: &str = "validate";
 
@@ -191,6 +194,12 @@ fn details(peers: &[Box<dyn Peer>], lines: &[Line]) {
     beside(peers, lines).print(false);
 }
 
+/// Of a module on the first runtime: peak memory ÷ (module + code).
+fn peak_in_proportion(line: &Line, figure: &Figure) -> Option<f64> {
+    let bytes = line.module.wasm.len() + figure.code_bytes?;
+    Some(figure.peak_kb? * 1024.0 / bytes as f64)
+}
+
 /// What has no column in the other tables: each row compares with the first peer.
 fn beside(peers: &[Box<dyn Peer>], lines: &[Line]) -> Table {
     let first = peers.first().map_or("", |peer| peer.name());
@@ -213,10 +222,7 @@ fn beside(peers: &[Box<dyn Peer>], lines: &[Line]) -> Table {
                 .zip(figure)
                 .map(|(liftoff, f)| liftoff / f.seconds),
             line.speedup,
-            figure.and_then(|figure| {
-                let bytes = line.module.wasm.len() + figure.code_bytes?;
-                Some(figure.peak_kb? * 1024.0 / bytes as f64)
-            }),
+            figure.and_then(|figure| peak_in_proportion(line, figure)),
         ];
         for (column, value) in columns.iter_mut().zip(values) {
             column.extend(value);
@@ -229,40 +235,64 @@ fn beside(peers: &[Box<dyn Peer>], lines: &[Line]) -> Table {
     table
 }
 
-/// Geometric means. A runtime that sat out some modules says over how many its mean is.
+/// A row for each module, then geometric means. A runtime that sat out some modules says over how
+/// many its mean is.
 fn summary(peers: &[Box<dyn Peer>], lines: &[Line]) -> Table {
-    let mut table = Table::new("Compile", head(peers, &[""]));
-    let mut row = |label: String, of: &dyn Fn(&Line, &Figure) -> Option<f64>| {
-        let mut cells = vec![label];
-        for i in 0..peers.len() {
-            let values: Vec<f64> = lines
-                .iter()
-                .filter_map(|line| of(line, line.figures[i].as_ref()?))
-                .collect();
-            let count = if values.is_empty() || values.len() == lines.len() {
-                String::new()
-            } else {
-                format!(" ({} of them)", values.len())
-            };
-            cells.push(format!("{}{count}", optional(clock::geomean(values))));
-        }
-        table.row(cells);
+    let heads = head(peers, &[""]).into_iter().chain([LIFTOFF.to_owned()]);
+    let mut table = Table::new("Compile", heads);
+    for line in lines {
+        let Module {
+            name,
+            language,
+            code,
+            ..
+        } = line.module;
+        let mb = number(*code as f64 / 1e6);
+        let label = format!("compile ÷ validate: {name} ({language}, {mb} MB of code)");
+        let of = |seconds: Option<f64>| optional(seconds.map(|seconds| seconds / line.validate));
+        let seconds = line.figures.iter().map(|f| f.as_ref().map(|f| f.seconds));
+        let cells = seconds.chain([line.liftoff]).map(of);
+        table.row([label].into_iter().chain(cells));
+    }
+    let mean = |values: Vec<f64>| match values.len() {
+        count if count == 0 || count == lines.len() => optional(clock::geomean(values)),
+        count => format!("{} ({count} of them)", optional(clock::geomean(values))),
     };
+    let liftoff = lines
+        .iter()
+        .filter_map(|line| Some(line.liftoff? / line.validate));
+    let liftoff = mean(liftoff.collect());
+    let mut row = |label: String, of: &dyn Fn(&Line, &Figure) -> Option<f64>, last: String| {
+        let of_peer = |i: usize| {
+            let values = lines
+                .iter()
+                .filter_map(|line| of(line, line.figures[i].as_ref()?));
+            mean(values.collect())
+        };
+        let cells = (0..peers.len()).map(of_peer).chain([last]);
+        table.row([label].into_iter().chain(cells));
+    };
+    let none = || "-".to_owned();
     row(
         format!("compile ÷ validate, geomean of {} modules", lines.len()),
         &|line, figure| Some(figure.seconds / line.validate),
+        liftoff,
     );
     row(
         "compile, MB of code section a second".to_owned(),
         &|line, figure| Some(line.module.code as f64 / figure.seconds / 1e6),
+        none(),
     );
     row(
         "machine code ÷ code section".to_owned(),
         &|line, figure| Some(figure.code_bytes? as f64 / line.module.code as f64),
+        none(),
     );
-    row("peak memory ÷ module size".to_owned(), &|line, figure| {
-        Some(figure.peak_kb? * 1e3 / line.module.wasm.len() as f64)
-    });
+    row(
+        "peak memory of a compilation ÷ (module + code)".to_owned(),
+        &peak_in_proportion,
+        none(),
+    );
     table
 }
 

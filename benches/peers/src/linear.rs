@@ -4,7 +4,7 @@
 //! through the points: 1 is linear, 2 quadratic.
 
 use crate::peer::Bench;
-use crate::table::{Table, number};
+use crate::table::{Table, number, optional};
 use crate::{Options, clock, modules, peers};
 use anyhow::{Context, Result};
 use wasm_encoder::{
@@ -72,6 +72,7 @@ pub fn measure(options: &Options) -> Result<Table> {
         "Exponent of compile time in the size of the module; in brackets, ÷ validate at the largest",
         heads,
     );
+    let mut greatest = vec![0.0_f64; peers.len()];
     for (name, smallest, generate) in SHAPES.into_iter().filter(|(name, ..)| options.wants(name)) {
         eprintln!("linear: {name}");
         let mut validate = Vec::new();
@@ -97,27 +98,36 @@ pub fn measure(options: &Options) -> Result<Table> {
                 *over |= points.last().is_some_and(|point| point.1 > ENOUGH_SECONDS);
             }
         }
-        let exponent = |points: &[(f64, f64)]| {
-            if points.len() > 2 {
-                number(clock::exponent(points))
-            } else {
-                "-".to_owned()
-            }
-        };
-        let mut row = vec![name.to_owned(), number(largest / 1e3), exponent(&validate)];
-        for points in &points {
+        let exponent = |points: &[(f64, f64)]| (points.len() > 2).then(|| clock::exponent(points));
+        let mut row = vec![
+            name.to_owned(),
+            number(largest / 1e3),
+            optional(exponent(&validate)),
+        ];
+        for (points, greatest) in points.iter().zip(&mut greatest) {
+            *greatest = greatest.max(exponent(points).unwrap_or(0.0));
             let factor = points
                 .last()
                 .map(|last| last.1 / validate[points.len() - 1].1);
             row.push(format!(
                 "{} ({})",
-                exponent(points),
-                factor.map_or_else(|| "-".to_owned(), number)
+                optional(exponent(points)),
+                optional(factor)
             ));
         }
         table.row(row);
     }
-    Ok(table)
+    if !options.markdown {
+        table.print(false);
+    }
+    let names = peers.iter().map(|peer| peer.name());
+    let mut summary = Table::new("Linear", [""].into_iter().chain(names));
+    let label = format!(
+        "exponent of compile time in size, greatest of {} shapes",
+        SHAPES.len()
+    );
+    summary.row([label].into_iter().chain(greatest.into_iter().map(number)));
+    Ok(summary)
 }
 
 /// The least of some turns: a shape is about growth, and noise only adds.

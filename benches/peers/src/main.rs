@@ -16,6 +16,7 @@ mod modules;
 mod peer;
 mod peers;
 mod programs;
+mod readme;
 mod run;
 mod startup;
 mod table;
@@ -39,6 +40,7 @@ usage: peers COMMAND [options] [FILTER..]
   count      kernels: instructions executed, under a counting emulator (`arm64/run` builds and starts all that)
   programs   whole programs, from bytes to exit (`cli/tests/real/fetch` first)
   all        compile, run, call, startup and programs
+  readme     all and linear, as the table of the project's README
 
   --markdown         print the summary as a Markdown table
   --peers A,B        only these (names as printed, in lower case)
@@ -110,6 +112,9 @@ fn main() -> Result<()> {
         return compile::print_peak(args);
     }
     let options = parse(args)?;
+    if command == "readme" {
+        return readme::write(options);
+    }
     let summaries = match command.as_str() {
         "compile" => vec![compile::measure(&options)?],
         "run" => vec![run::measure(&options)?],

@@ -23,9 +23,13 @@ impl Table {
     }
 
     pub fn print(&self, markdown: bool) {
-        if self.rows.is_empty() {
-            return;
+        if !self.rows.is_empty() {
+            println!("{}", self.text(markdown));
         }
+    }
+
+    pub fn text(&self, markdown: bool) -> String {
+        let mut text = String::new();
         let columns = self.heads.len();
         let mut widths = vec![0; columns];
         for row in self.rows.iter().chain([&self.heads]) {
@@ -38,7 +42,7 @@ impl Table {
         } else {
             ("", "  ", "")
         };
-        let line = |row: &Vec<String>| {
+        let mut line = |row: &Vec<String>| {
             let cells: Vec<_> = (0..columns)
                 .map(|i| {
                     let cell = row.get(i).map_or("", String::as_str);
@@ -50,14 +54,9 @@ impl Table {
                     }
                 })
                 .collect();
-            println!(
-                "{}",
-                format!("{open}{}{close}", cells.join(between)).trim_end()
-            );
+            text += format!("{open}{}{close}", cells.join(between)).trim_end();
+            text.push('\n');
         };
-        if !markdown {
-            println!("{}\n", self.title);
-        }
         line(&self.heads);
         if markdown {
             line(
@@ -74,13 +73,15 @@ impl Table {
                     .collect(),
             );
         } else {
-            println!(
-                "{}",
-                "-".repeat(widths.iter().sum::<usize>() + 2 * (columns - 1))
-            );
+            line(&vec![
+                "-".repeat(widths.iter().sum::<usize>() + 2 * (columns - 1)),
+            ]);
         }
         self.rows.iter().for_each(line);
-        println!();
+        if markdown {
+            return text;
+        }
+        format!("{}\n\n{text}", self.title)
     }
 }
 
