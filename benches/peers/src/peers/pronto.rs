@@ -90,7 +90,7 @@ impl Peer for Pronto {
             "host",
             "reenter",
             |mut caller: Caller<'_, State>, count: i32| -> pronto::Result<i32> {
-                let nop = caller.data().clone().expect("set before the first call");
+                let nop = caller.data().expect("set before the first call");
                 for i in 0..count {
                     nop.call(&mut caller, i)?;
                 }
@@ -101,7 +101,7 @@ impl Peer for Pronto {
         linker.instance(&mut store, "other", other)?;
         let instance = linker.instantiate(&mut store, &Module::from_binary(&self.engine, wasm)?)?;
         let nop = instance.get_typed_func(&store, "nop")?;
-        *store.data_mut() = Some(nop.clone());
+        *store.data_mut() = Some(nop);
         Ok(Box::new(Guest {
             store,
             instance,
