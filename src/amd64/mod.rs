@@ -76,6 +76,7 @@ macro_rules! delegate {
 impl Isa for Amd64 {
     const SLOT_OPERANDS: bool = true;
     const COMPOUND_OPERANDS: bool = false;
+    const BIT_BRANCHES: bool = false;
     const FIXED_DIV: Option<FixedDiv> = Some(FixedDiv {
         lhs: regs::RAX,
         clobber: regs::RDX,

@@ -13,7 +13,7 @@ use crate::ir::types::Size::{self, S32, S64};
 /// Which branches reach any place in the function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reach {
-    /// Below 1 MiB: conditional ones.
+    /// Below 1 MiB: conditional ones. Those on bits, which reach 32 KiB, are for short functions.
     Near,
     /// Below 64 MiB: `b` and `bl`.
     Far,
@@ -41,11 +41,14 @@ const COND: u8 = 1;
 const TABLE: u8 = 2;
 /// A [`Arm64::wide_jump`].
 const WIDE: u8 = 3;
+/// The distance of a branch on a bit.
+const BIT: u8 = 4;
 
 const B: u32 = 0x1400_0000;
 const BL: u32 = 0x9400_0000;
 const B_COND: u32 = 0x5400_0000;
 const CBZ: u32 = 0x3400_0000;
+const TBZ: u32 = 0x3600_0000;
 
 /// Tables of at most so many targets become comparisons.
 const SHORT_TABLE: usize = 4;
@@ -73,6 +76,14 @@ fn cond_field(distance: i64) -> Option<u32> {
     (-(1 << 18)..1 << 18)
         .contains(&words)
         .then_some((words as u32 & 0x7_ffff) << 5)
+}
+
+/// The field of a branch on a bit, if the distance fits.
+fn bit_field(distance: i64) -> Option<u32> {
+    let words = distance >> 2;
+    (-(1 << 13)..1 << 13)
+        .contains(&words)
+        .then_some((words as u32 & 0x3fff) << 5)
 }
 
 /// The instructions that go to `distance` from the first of them, or call what is there.
@@ -128,6 +139,7 @@ fn patch(code: &mut [u8], pos: usize, kind: u8, distance: i64) -> Option<()> {
     let new = match kind {
         BRANCH => old | branch_field(distance)?,
         COND => old | cond_field(distance)?,
+        BIT => old | bit_field(distance)?,
         TABLE => old.wrapping_add(distance as u32),
         WIDE => {
             put_words(code, pos, wide_words(distance, BR_TMP));
@@ -235,6 +247,26 @@ impl Arm64 {
     pub(super) fn branch_zero(&mut self, size: Size, src: Gpr, zero: bool, label: CodeLabel) {
         let op = CBZ | sf(size) | u32::from(!zero) << 24 | rd(src);
         self.branch_if(op, 1 << 24, label);
+    }
+
+    /// Goes to `label` if bit number `bit` of `src` is 0 and `zero` is set, or neither.
+    pub(super) fn branch_bit(&mut self, src: Gpr, bit: u8, zero: bool, label: CodeLabel) {
+        const NEGATE: u32 = 1 << 24;
+        let bit = u32::from(bit >> 5) << 31 | u32::from(bit & 31) << 19;
+        let op = TBZ | bit | u32::from(!zero) << 24 | rd(src);
+        let distance = self.distance(label);
+        if let Some(field) = distance.and_then(bit_field) {
+            return self.word(op | field);
+        }
+        match self.reach {
+            Reach::Near if distance.is_none() => {
+                self.needs(label, BIT);
+                return self.word(op);
+            }
+            Reach::Near | Reach::Far => self.skip(op ^ NEGATE, 1),
+            Reach::Huge => self.skip(op ^ NEGATE, WIDE_WORDS as u32),
+        }
+        self.jump(label);
     }
 
     /// A conditional branch; flipping the bit `negate` makes it the opposite.

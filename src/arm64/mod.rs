@@ -103,6 +103,7 @@ macro_rules! delegate {
 impl Isa for Arm64 {
     const SLOT_OPERANDS: bool = false;
     const COMPOUND_OPERANDS: bool = true;
+    const BIT_BRANCHES: bool = true;
     const FIXED_DIV: Option<FixedDiv> = None;
     const CALL_INDEX: Gpr = regs::INDEX;
     const CALL_REACH: usize = control::CALL_REACH;
@@ -206,6 +207,7 @@ impl Isa for Arm64 {
         fn jump(label: CodeLabel);
         fn branch(cond: Cond, label: CodeLabel);
         fn branch_zero(size: Size, src: Gpr, zero: bool, label: CodeLabel);
+        fn branch_bit(src: Gpr, bit: u8, zero: bool, label: CodeLabel);
         fn branch_table(index: Gpr, targets: &[CodeLabel]);
 
         fn call_direct(func: FuncIdx);

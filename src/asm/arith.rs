@@ -23,6 +23,14 @@ fn float(size: Size) -> ValType {
     }
 }
 
+/// The bit that negative numbers have.
+fn sign(size: Size) -> u64 {
+    match size {
+        Size::S32 => 1 << 31,
+        Size::S64 => 1 << 63,
+    }
+}
+
 fn rhs_reg(rhs: Rhs) -> RegSet {
     match rhs {
         Rhs::Reg(reg) => RegSet::one(reg.into()),
@@ -47,6 +55,12 @@ impl<I: Isa> Pass<'_, I> {
         {
             return self.shift_by(Shift::Shl, size, lhs, u64::from(bits.trailing_zeros()));
         }
+        if op == IntBin::And
+            && let Some(bits) = rhs.constant()
+            && self.bit_test(lhs, bits, false)
+        {
+            return;
+        }
         self.int_bin_any(op, size, lhs, rhs);
     }
 
@@ -57,6 +71,9 @@ impl<I: Isa> Pass<'_, I> {
         let bits = extended(value, ty);
         if op == IntBin::Mul && bits.is_power_of_two() {
             return self.shift_by(Shift::Shl, size, lhs, u64::from(bits.trailing_zeros()));
+        }
+        if op == IntBin::And && self.bit_test(lhs, bits, false) {
+            return;
         }
         let imm = i64::from(value);
         if !I::imm_fits(ImmUse::Bin(op), size, imm) {
@@ -224,6 +241,12 @@ impl<I: Isa> Pass<'_, I> {
         let (lhs, rhs) = match src {
             Src::Const(value) if I::imm_fits(ImmUse::Cmp, size, value.into()) => {
                 let lhs = self.pop();
+                if value == 0
+                    && matches!(cmp, IntCmp::LtS | IntCmp::GeS)
+                    && self.bit_test(lhs, sign(size), cmp == IntCmp::GeS)
+                {
+                    return;
+                }
                 (self.read(lhs), Rhs::Imm(value.into()))
             }
             Src::Const(_) | Src::Stack | Src::Local(_) => {
@@ -291,6 +314,11 @@ impl<I: Isa> Pass<'_, I> {
             return self.push(to, Loc::Const(bits));
         }
         let src = self.read(src);
+        // What is in a register is zero-extended.
+        if !signed && to == ValType::I64 && self.st.regs.is_temporary(src) && !self.sets_pin_next()
+        {
+            return self.push_reg(to, src);
+        }
         if signed && self.compound(Size::S64, Compound::SignExtended(src.gpr())) {
             return;
         }

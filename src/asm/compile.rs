@@ -63,6 +63,9 @@ struct Check {
     wasm_pos: u32,
 }
 
+/// Functions of at most so many records branch on bits, where the machine can.
+const BIT_BRANCH_RECORDS: usize = 1000;
+
 /// Emits functions, one after the other.
 pub(crate) struct Emitter<I> {
     pub(crate) isa: I,
@@ -184,6 +187,16 @@ impl<I: Isa> Pass<'_, I> {
     #[inline]
     pub(super) fn peek(&self) -> Option<Op> {
         Some(self.records.get(self.at)?.op)
+    }
+
+    /// The record that takes a condition which the one at hand makes, behind its negations. None
+    /// in functions so long that a branch on a bit may not reach.
+    pub(super) fn peek_branch(&self) -> Option<Op> {
+        if self.records.len() > BIT_BRANCH_RECORDS {
+            return None;
+        }
+        let mut rest = self.records[self.at..].iter().map(|record| record.op);
+        rest.find(|op| !matches!(op, Op::Eqz(_, Src::Stack)))
     }
 
     /// Passes over the next record, which the one at hand has done.

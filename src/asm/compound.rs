@@ -1,11 +1,13 @@
 //! Operands that are computed within the instruction that takes them, on machines that have such.
 //!
 //! A record whose result is only the right operand of the operation behind it hands it over here,
-//! before it takes a register for it.
+//! before it takes a register for it. Tests of one bit go into branches likewise.
 
 use super::compile::Pass;
 use super::isa::{Compound, Isa};
+use super::merge::Test;
 use super::regs::RegSet;
+use super::stack::Operand;
 use crate::ir::op::{IntBin, Op, Shift, Src};
 use crate::ir::types::{Size, ValType};
 
@@ -60,6 +62,32 @@ impl<I: Isa> Pass<'_, I> {
         let dst = self.dst(ty, RegSet::one(lhs).union(rhs.regs()));
         self.isa.int_compound(op, size, dst.gpr(), lhs.gpr(), rhs);
         self.finish(ty, dst);
+        true
+    }
+
+    /// Whether the next record branches on the condition at hand, with nothing to place.
+    fn branches_next(&self) -> bool {
+        match self.peek_branch() {
+            Some(Op::BrIf(label, Src::Stack)) => self.takes_nothing(label),
+            Some(Op::If { or_else, .. }) => self.is_height_of(or_else),
+            _ => false,
+        }
+    }
+
+    /// Does `operand & mask` with the branch behind it, if that is a test of one bit.
+    pub(super) fn bit_test(&mut self, operand: Operand, mask: u64, zero: bool) -> bool {
+        if !I::BIT_BRANCHES || !mask.is_power_of_two() || !self.branches_next() {
+            return false;
+        }
+        let reg = self.read_gpr(operand);
+        let bit = mask.trailing_zeros() as u8;
+        // Of the negations, `test` knows those of conditions.
+        let wide = self.peek() == Some(Op::Eqz(Size::S64, Src::Stack));
+        if wide {
+            self.skip();
+        }
+        let zero = zero != wide;
+        self.test(Test::Bit { reg, bit, zero });
         true
     }
 }

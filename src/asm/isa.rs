@@ -183,6 +183,8 @@ pub(crate) trait Isa: Sized {
     const SLOT_OPERANDS: bool;
     /// Whether there is [`Self::int_compound`].
     const COMPOUND_OPERANDS: bool;
+    /// Whether there is [`Self::branch_bit`].
+    const BIT_BRANCHES: bool;
     /// Set if division has fixed registers.
     const FIXED_DIV: Option<FixedDiv>;
     /// Holds the table index at [`Self::call_indirect`]. Never in a [`RegFile`], and untouched by
@@ -304,6 +306,11 @@ pub(crate) trait Isa: Sized {
     fn branch(&mut self, cond: Cond, label: CodeLabel);
     /// Goes to `label` if `(src == 0) == zero`.
     fn branch_zero(&mut self, size: Size, src: Gpr, zero: bool, label: CodeLabel);
+    /// Goes to `label` if bit number `bit` of `src` is 0 and `zero` is set, or neither, if
+    /// [`Self::BIT_BRANCHES`].
+    fn branch_bit(&mut self, src: Gpr, bit: u8, zero: bool, label: CodeLabel) {
+        unreachable!("{src:?} {bit} {zero} {label:?}: BIT_BRANCHES is false")
+    }
     /// Goes to `targets[index]`, or to the last one if there are not so many. `index` may be
     /// overwritten. Reserves space itself.
     fn branch_table(&mut self, index: Gpr, targets: &[CodeLabel]);

@@ -21,6 +21,8 @@ pub(super) enum Test {
     Cond(Cond),
     /// Holds if `(reg == 0) == zero`.
     Zero { size: Size, reg: Gpr, zero: bool },
+    /// Holds if bit number `bit` is 0 and `zero` is set, or neither. For branches alone.
+    Bit { reg: Gpr, bit: u8, zero: bool },
 }
 
 impl Test {
@@ -30,6 +32,11 @@ impl Test {
             Self::Zero { size, reg, zero } => Self::Zero {
                 size,
                 reg,
+                zero: !zero,
+            },
+            Self::Bit { reg, bit, zero } => Self::Bit {
+                reg,
+                bit,
                 zero: !zero,
             },
         }
@@ -64,7 +71,7 @@ impl<I: Isa> Pass<'_, I> {
             }
         }
         let dying = match test {
-            Test::Zero { reg, .. } => RegSet::one(reg.into()),
+            Test::Zero { reg, .. } | Test::Bit { reg, .. } => RegSet::one(reg.into()),
             Test::Cond(_) => RegSet::EMPTY,
         };
         let cond = self.flags(test);
@@ -83,6 +90,7 @@ impl<I: Isa> Pass<'_, I> {
                 self.isa.int_cmp(cmp, size, reg, Rhs::Imm(0));
                 Cond::Int(cmp)
             }
+            Test::Bit { .. } => unreachable!("made for a branch that needs no flags"),
         }
     }
 
@@ -90,6 +98,7 @@ impl<I: Isa> Pass<'_, I> {
         match test {
             Test::Cond(cond) => self.isa.branch(cond, label),
             Test::Zero { size, reg, zero } => self.isa.branch_zero(size, reg, zero, label),
+            Test::Bit { reg, bit, zero } => self.isa.branch_bit(reg, bit, zero, label),
         }
     }
 
@@ -99,6 +108,16 @@ impl<I: Isa> Pass<'_, I> {
 
     fn arity(&self, label: &Label) -> usize {
         self.cx.module.label_args(&label.args).len()
+    }
+
+    /// Whether a branch to `label` takes no operands along.
+    pub(super) fn takes_nothing(&self, label: LabelIdx) -> bool {
+        self.arity(&self.label_info(label)) == 0
+    }
+
+    /// Whether the operand stack is as high as it is at `label`.
+    pub(super) fn is_height_of(&self, label: LabelIdx) -> bool {
+        self.height() == self.label_info(label).height as usize
     }
 
     /// The register of a label's first argument.

@@ -283,6 +283,16 @@ impl<I: Isa> Pass<'_, I> {
         }
     }
 
+    /// Whether the next record sets a local that is pinned.
+    pub(super) fn sets_pin_next(&self) -> bool {
+        match self.peek() {
+            Some(Op::LocalSet(local, Src::Stack) | Op::LocalTee(local)) => {
+                self.st.locals[local.index()].pin().is_some()
+            }
+            _ => false,
+        }
+    }
+
     /// Where the result of the record at hand goes: into the local that the next record sets,
     /// if that is pinned; else over an operand that dies here and is among `prefer`; else
     /// into a free register. [`Self::finish`] must follow.

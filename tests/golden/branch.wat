@@ -17,6 +17,15 @@
     (if (result f64) (f64.lt (local.get 0) (local.get 1))
       (then (local.get 0))
       (else (local.get 1))))
+  (func $if_bit (param i32) (result i32)
+    (if (i32.and (local.get 0) (i32.const 16)) (then (return (i32.const 5))))
+    (local.get 0))
+  (func $br_unless_bit (param i64 i32) (result i32)
+    (block (br_if 0 (i64.eqz (i64.and (local.get 0) (i64.const 0x100000000)))) (local.set 1 (i32.const 3)))
+    (local.get 1))
+  (func $if_negative (param i64) (result i32)
+    (if (i64.lt_s (local.get 0) (i64.const 0)) (then (return (i32.const 5))))
+    (i32.const 6))
   (func $loop (param i32) (result i32) (local $sum i32)
     (loop
       (local.set $sum (i32.add (local.get $sum) (local.get 0)))
@@ -86,6 +95,35 @@
 ;;      jmp L2
 ;; L1   movaps xmm0, xmm9
 ;; L2   add rsp, 0x18
+;;      ret
+;; $if_bit
+;;      mov eax, r8d
+;;      and eax, 0x10
+;;      test eax, eax
+;;      je L1
+;;      mov eax, 5
+;;      add rsp, 0x18
+;;      ret
+;; L1   mov eax, r8d
+;;      add rsp, 0x18
+;;      ret
+;; $br_unless_bit
+;;      mov rax, 0x100000000
+;;      and rax, rdi
+;;      test rax, rax
+;;      je L1
+;;      mov r8d, 3
+;; L1   mov eax, r8d
+;;      add rsp, 0x18
+;;      ret
+;; $if_negative
+;;      test r8, r8
+;;      jge L1
+;;      mov eax, 5
+;;      add rsp, 0x18
+;;      ret
+;; L1   mov eax, 6
+;;      add rsp, 0x18
 ;;      ret
 ;; $loop
 ;; L1   add edi, r8d
@@ -176,6 +214,33 @@
 ;;      b L2
 ;; L1   fmov d0, d9
 ;; L2   ldr x30, [sp, #0x18]
+;;      add sp, sp, #0x20
+;;      ret
+;; $if_bit
+;;      tbz w1, #0x4, L1
+;;      mov w0, #0x5
+;;      ldr x30, [sp, #0x18]
+;;      add sp, sp, #0x20
+;;      ret
+;; L1   mov w0, w1
+;;      ldr x30, [sp, #0x18]
+;;      add sp, sp, #0x20
+;;      ret
+;; $br_unless_bit
+;;      tbz x2, #0x20, L1
+;;      mov w1, #0x3
+;; L1   mov w0, w1
+;;      ldr x30, [sp, #0x18]
+;;      add sp, sp, #0x20
+;;      ret
+;; $if_negative
+;;      tbz x1, #0x3f, L1
+;;      mov w0, #0x5
+;;      ldr x30, [sp, #0x18]
+;;      add sp, sp, #0x20
+;;      ret
+;; L1   mov w0, #0x6
+;;      ldr x30, [sp, #0x18]
 ;;      add sp, sp, #0x20
 ;;      ret
 ;; $loop

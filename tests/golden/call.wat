@@ -91,7 +91,6 @@
 ;; $uses_pair
 ;;      call function 7
 ;;      mov [rsp], rcx
-;;      mov eax, eax
 ;;      add rax, rcx
 ;;      add rsp, 0x18
 ;;      ret
@@ -172,7 +171,6 @@
 ;; $uses_pair
 ;;      bl function 7
 ;;      str x1, [sp]
-;;      mov w0, w0
 ;;      add x0, x0, x1
 ;;      ldr x30, [sp, #0x18]
 ;;      add sp, sp, #0x20

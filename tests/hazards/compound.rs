@@ -165,3 +165,118 @@ fn folded_operands_keep_their_value() {
         }
     }
 }
+
+/// Uses of a condition `C`; each yields 1 if it holds, else 2.
+const BRANCHES: [&str; 10] = [
+    "(block (br_if 0 C) (return (i32.const 2))) (i32.const 1)",
+    "(if (result i32) C (then (i32.const 1)) (else (i32.const 2)))",
+    "(if C (then (return (i32.const 1)))) (i32.const 2)",
+    "(block (br_if 0 (i32.eqz C)) (return (i32.const 1))) (i32.const 2)",
+    "(if (result i32) (i32.eqz (i32.eqz C)) (then (i32.const 1)) (else (i32.const 2)))",
+    // With something to place on the way.
+    "(block (result i32) (br_if 0 (i32.const 1) C) (drop) (i32.const 2))",
+    "(i32.const 1) (if (param i32) (result i32) C (then) (else (drop) (i32.const 2)))",
+    // Something else below, in a register and as a read that waits.
+    "(i32.load (i32.const 8)) (local.get $one)
+     (block (br_if 0 C) (return (i32.const 2))) (i32.add)",
+    // No branch.
+    "(select (i32.const 1) (i32.const 2) C)",
+    "(i32.sub (i32.const 2) (i32.ne (i32.const 0) C))",
+];
+
+/// Backwards and forwards, over so much code.
+fn far(fillers: usize) -> String {
+    let filler = "(local.set $n (i32.add (i32.mul (local.get $n) (local.get $n)) (local.get $n)))";
+    let filler = filler.repeat(fillers);
+    format!(
+        "(loop $again {filler}
+           (local.set $turn (i32.add (local.get $turn) (i32.const 1)))
+           (if (i32.lt_u (local.get $turn) (i32.const 2)) (then (br_if $again C))))
+         (if (result i32) C
+           (then {filler} (i32.add (i32.const 1) (i32.eq (local.get $turn) (i32.const 1))))
+           (else {filler} (i32.add (i32.const 2) (i32.eq (local.get $turn) (i32.const 2)))))"
+    )
+}
+
+fn conditions(ty: &str, bits: u32) -> Vec<(String, Box<dyn Fn(u64) -> bool>)> {
+    let mut all: Vec<(String, Box<dyn Fn(u64) -> bool>)> = Vec::new();
+    for bit in [0, 1, 12, 30, 31, bits - 2, bits - 1] {
+        let mask = 1u64 << bit;
+        let test = format!("({ty}.and (local.get $x) ({ty}.const {mask:#x}))");
+        let condition = match ty {
+            "i32" => test,
+            _ => format!("(i32.eqz (i64.eqz {test}))"),
+        };
+        all.push((condition, Box::new(move |x| x & mask != 0)));
+    }
+    let negative = move |x: u64| x >> (bits - 1) != 0;
+    let zero = format!("(local.get $x) ({ty}.const 0)");
+    all.push((format!("({ty}.lt_s {zero})"), Box::new(negative)));
+    all.push((
+        format!("({ty}.ge_s {zero})"),
+        Box::new(move |x| !negative(x)),
+    ));
+    // More than one bit, and none.
+    let three = format!("({ty}.and (local.get $x) ({ty}.const 3))");
+    let three = format!("(i32.eqz ({ty}.eqz {three}))");
+    all.push((three, Box::new(|x| x & 3 != 0)));
+    all
+}
+
+#[test]
+fn bits_are_branched_on() {
+    let head = "(memory 1) (data (i32.const 8) \"\\00\")";
+    for (ty, name, bits) in [(Ty::I32, "i32", 32), (Ty::I64, "i64", 64)] {
+        let mut text = format!("(module {head}");
+        let conditions = conditions(name, bits);
+        let far = [1, 120, 4000].map(far);
+        let uses: Vec<&str> = BRANCHES
+            .iter()
+            .copied()
+            .chain(far.iter().map(String::as_str))
+            .collect();
+        for (c, (condition, _)) in conditions.iter().enumerate() {
+            for (u, usage) in uses.iter().enumerate() {
+                // The large ones once.
+                if u > BRANCHES.len() && c > 0 {
+                    continue;
+                }
+                text += &format!(
+                    "(func (export \"{c} {u}\") (param $x {name}) (param $one i32) (result i32)
+                       (local $n i32) (local $turn i32) {})\n",
+                    usage.replace('C', condition)
+                );
+            }
+        }
+        text.push(')');
+        let wasm = wat(&text);
+        for mode in MODES {
+            let mut guest = Guest::new(mode, &wasm);
+            for (c, (condition, holds)) in conditions.iter().enumerate() {
+                for (u, usage) in uses.iter().enumerate() {
+                    if u > BRANCHES.len() && c > 0 {
+                        continue;
+                    }
+                    for x in [
+                        0,
+                        1,
+                        2,
+                        u64::MAX,
+                        1 << 12,
+                        0x4000_0000_4000_0000,
+                        0x8000_0000_8000_0000,
+                    ] {
+                        let x = ty.trim(x);
+                        let found = guest.bits(&format!("{c} {u}"), &[val(ty, x), Val::I32(1)]);
+                        let wanted = if holds(x) { 1 } else { 2 };
+                        assert_eq!(
+                            found,
+                            Ok(wanted),
+                            "{mode:?} {condition} {usage:.200} {x:#x}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+}

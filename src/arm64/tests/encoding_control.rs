@@ -269,6 +269,27 @@ fn branches_over_conditions_and_registers() {
 }
 
 #[test]
+fn branches_on_bits() {
+    for r in 0..31u8 {
+        for bit in [0, 1, 31, 32, 33, 63] {
+            let name = if bit < 32 { "w" } else { "x" };
+            for (zero, ins) in [(true, "tbz"), (false, "tbnz")] {
+                check(&format!("{ins} {name}{r}, #{bit:#x}, $+0x4"), |isa| {
+                    let label = isa.buf().new_label();
+                    isa.branch_bit(Gpr(r), bit, zero, label);
+                    isa.buf().bind(label);
+                });
+                check(&format!("{ins} {name}{r}, #{bit:#x}, $+0x0"), |isa| {
+                    let label = isa.buf().new_label();
+                    isa.buf().bind(label);
+                    isa.branch_bit(Gpr(r), bit, zero, label);
+                });
+            }
+        }
+    }
+}
+
+#[test]
 fn calls_through_tables() {
     let begin = instance("x30");
     let table = abi::TABLE_ELEMS;

@@ -69,6 +69,41 @@ fn conditional_branches_at_their_limit() {
 }
 
 #[test]
+fn branches_on_bits_at_their_limit() {
+    const REACH: u32 = 1 << 15;
+    for (number, distance) in [(0, REACH - 4), (0, REACH), (1, REACH), (2, REACH)] {
+        let mut isa = attempt(number);
+        let label = isa.buf().new_label();
+        isa.branch_bit(Gpr(3), 40, false, label);
+        fill(&mut isa, distance);
+        isa.buf().bind(label);
+        let reach = Isa::finish(&mut isa);
+        assert_eq!(reach, number != 0 || distance < REACH);
+        match number {
+            0 if reach => assert_eq!(target(&mut isa, 0), i64::from(distance)),
+            // The opposite branch goes over a far one.
+            1 => {
+                assert_eq!(target(&mut isa, 0), 8);
+                assert_eq!(target(&mut isa, 4), i64::from(distance));
+            }
+            2 => assert_eq!(target(&mut isa, 0), 24),
+            _ => {}
+        }
+    }
+    for (number, at, words) in [(0, REACH, 1), (0, REACH + 4, 2), (1, REACH + 4, 2)] {
+        let mut isa = attempt(number);
+        let label = isa.buf().new_label();
+        isa.buf().bind(label);
+        fill(&mut isa, at);
+        isa.branch_bit(Gpr(3), 0, true, label);
+        let end = isa.buf().offset();
+        assert!(Isa::finish(&mut isa));
+        assert_eq!((end - at) / 4, words);
+        assert_eq!(target(&mut isa, end - 4), 0);
+    }
+}
+
+#[test]
 fn backward_branches_choose_their_form() {
     for number in [0, 1, 2] {
         for (at, words) in [(COND_REACH, 1), (COND_REACH + 4, 2)] {
