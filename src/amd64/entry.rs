@@ -469,16 +469,8 @@ macro_rules! thunks {
             }
 
             pub(super) fn thunks() -> Thunks {
-                Thunks {
-                    enter,
-                    enter_ints,
-                    resume,
-                    host_call: host_call as *const () as usize,
-                    host_call_ints: host_call_ints as *const () as usize,
-                    builtin: builtin as *const () as usize,
-                    listener: listener as *const () as usize,
+                crate::asm::abi::thunks_in_scope! {
                     exit_frame: $exit_frame,
-                    check: check as *const () as usize,
                     check_frame: CHECK_FRAME,
                     outer_host_sp: 0,
                     traps: traps(),

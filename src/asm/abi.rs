@@ -140,7 +140,7 @@ pub(crate) struct Thunks {
     /// Goes on after an exit that the dispatcher answered with "leave", as if it had answered
     /// "resume". The engine's `guest_sp`, `instance` and `exit` are what they were then.
     pub(crate) resume: Resume,
-    /// For [`CallEngine::host_call`].
+    /// For [`VmFuncRef::code`] of host functions.
     pub(crate) host_call: usize,
     /// As `host_call`, for functions without floats.
     pub(crate) host_call_ints: usize,
@@ -161,6 +161,24 @@ pub(crate) struct Thunks {
     /// For [`CallEngine::traps`].
     pub(crate) traps: [usize; TrapCode::ALL.len()],
 }
+
+/// The [`Thunks`] that are functions of these names in scope; and what is said of them.
+macro_rules! thunks_in_scope {
+    ($($name:ident: $value:expr,)*) => {
+        $crate::asm::abi::Thunks {
+            enter,
+            enter_ints,
+            resume,
+            host_call: host_call as *const () as usize,
+            host_call_ints: host_call_ints as *const () as usize,
+            builtin: builtin as *const () as usize,
+            listener: listener as *const () as usize,
+            check: check as *const () as usize,
+            $($name: $value,)*
+        }
+    };
+}
+pub(crate) use thunks_in_scope;
 
 /// State that compiled code reads and writes. Its address stays in the call-engine register.
 ///
@@ -195,19 +213,17 @@ pub(crate) struct CallEngine {
     pub(crate) guest_sp: usize,
     /// `unsafe extern "C" fn(*mut CallEngine) -> u32`: serves an exit; 0 resumes, 1 leaves.
     pub(crate) dispatch: usize,
-    /// Thunk behind [`VmFuncRef::code`] of host functions.
-    pub(crate) host_call: usize,
     /// Thunk for listeners: keeps every argument register.
     pub(crate) listener: usize,
     /// Thunk for checks at loop heads and entries: keeps every register.
     pub(crate) check: usize,
+    /// Float arguments, then float results, while a call is between guest and host.
+    pub(crate) floats: [[u64; 2]; FLOAT_ARGS],
+    /// Integer arguments and results, likewise. The upper half of an `i32` is undefined when the
+    /// host wrote it.
+    pub(crate) ints: [u64; INT_ARGS],
     /// The store that this engine belongs to.
     pub(crate) store: *mut (),
-    /// Integer arguments, then integer results, while a call is between guest and host.
-    /// The upper half of an `i32` is undefined when the host wrote it.
-    pub(crate) ints: [u64; INT_ARGS],
-    /// Float arguments and results, likewise.
-    pub(crate) floats: [[u64; 2]; FLOAT_ARGS],
     /// Arguments and results beyond those in registers, for every kind of call.
     pub(crate) more: [u64; MORE_CELLS],
 }
@@ -228,7 +244,6 @@ offsets! { CallEngine:
     GUEST_SP = guest_sp;
     HOST_SP = host_sp;
     DISPATCH = dispatch;
-    HOST_CALL = host_call;
     BUILTIN = builtin;
     LISTENER = listener;
     CHECK = check;

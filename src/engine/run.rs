@@ -165,7 +165,6 @@ impl Machine {
         };
         state.dispatch = self.dispatch as usize;
         state.store = self.store;
-        state.host_call = thunks.host_call;
         state.builtin = thunks.builtin;
         state.listener = thunks.listener;
         state.check = thunks.check;

@@ -28,7 +28,7 @@
 ;;      ret
 ;; L2   push rax
 ;;      mov dword ptr [r14+0x10], 6
-;;      call qword ptr [r14+0xb0]
+;;      call qword ptr [r14+0xa8]
 ;;      pop r11
 ;;      jmp L1
 ;; $loops
@@ -43,7 +43,7 @@
 ;;      add rsp, 0x18
 ;;      ret
 ;; L3   mov dword ptr [r14+0x10], 5
-;;      call qword ptr [r14+0xb0]
+;;      call qword ptr [r14+0xa8]
 ;;      jmp L2
 
 ;; arm64:
@@ -71,7 +71,7 @@
 ;; L2   stp xzr, x30, [sp, #-0x10]!
 ;;      mov w16, #0x6
 ;;      str w16, [x28, #0x10]
-;;      ldr x16, [x28, #0xb0]
+;;      ldr x16, [x28, #0xa8]
 ;;      blr x16
 ;;      ldp x16, x30, [sp], #0x10
 ;;      b L1
@@ -89,6 +89,6 @@
 ;;      ret
 ;; L3   mov w16, #0x5
 ;;      str w16, [x28, #0x10]
-;;      ldr x16, [x28, #0xb0]
+;;      ldr x16, [x28, #0xa8]
 ;;      blr x16
 ;;      b L2

@@ -129,7 +129,6 @@ impl World {
         let mut stack = vec![0u128; 1 << 14];
         engine.stack_limit = AtomicUsize::new(stack.as_mut_ptr() as usize + (1 << 16));
         engine.dispatch = dispatch as unsafe extern "C" fn(_) -> _ as usize;
-        engine.host_call = thunks.host_call;
         engine.builtin = thunks.builtin;
         engine.listener = thunks.listener;
         engine.traps = thunks.traps;

@@ -86,7 +86,6 @@ impl Guest {
         });
         let thunks = entry::thunks(mode);
         machine.engine.dispatch = dispatch as *const () as usize;
-        machine.engine.host_call = thunks.host_call;
         machine.engine.builtin = thunks.builtin;
         machine.engine.listener = thunks.listener;
         machine.engine.check = thunks.check;
