@@ -198,8 +198,11 @@ fn far(fillers: usize) -> String {
     )
 }
 
-fn conditions(ty: &str, bits: u32) -> Vec<(String, Box<dyn Fn(u64) -> bool>)> {
-    let mut all: Vec<(String, Box<dyn Fn(u64) -> bool>)> = Vec::new();
+/// A condition on `$x`, and when it holds.
+type Condition = (String, Box<dyn Fn(u64) -> bool>);
+
+fn conditions(ty: &str, bits: u32) -> Vec<Condition> {
+    let mut all: Vec<Condition> = Vec::new();
     for bit in [0, 1, 12, 30, 31, bits - 2, bits - 1] {
         let mask = 1u64 << bit;
         let test = format!("({ty}.and (local.get $x) ({ty}.const {mask:#x}))");
