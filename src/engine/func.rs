@@ -209,6 +209,24 @@ impl Func {
         Self::from_host(store.core_mut(), &handle)
     }
 
+    /// As [`Func::wrap_async`], of a type that is known at run time; see [`Func::new`].
+    pub fn new_async<T: Send + 'static>(
+        mut store: impl AsContextMut<Data = T>,
+        ty: FuncType,
+        func: impl for<'a> Fn(
+            Caller<'a, T>,
+            &'a [Val],
+            &'a mut [Val],
+        ) -> Box<dyn Future<Output = Result<()>> + Send + 'a>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Self {
+        let mut store = store.as_context_mut();
+        let handle = future::new_async(store.engine(), ty, func);
+        Self::from_host(store.core_mut(), &handle)
+    }
+
     /// Type of the function.
     ///
     /// # Panics

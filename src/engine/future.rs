@@ -12,16 +12,16 @@ use std::task::{Context, Poll, ready};
 use super::caller::Caller;
 use super::context::{AsContextMut, StoreContextMut};
 use super::engine::Engine;
-use super::execution::{Execution, Exit};
+use super::execution::{Execution, Exit, to_cells};
 use super::host::{self, HostFunc, HostFuncHandle, HostFuncOf};
 use super::run::check_nested;
 use super::step::{Cells, Step};
-use super::store::StoreInner;
+use super::store::{StoreCore, StoreInner};
 use super::suspend::{Runner, Stop, Suspension};
 use super::values::Val;
 use super::wasm_ty::WasmRet;
 use super::wasm_ty::sealed::Values;
-use crate::asm::abi::{CallEngine, ExitCode};
+use crate::asm::abi::{CallEngine, ExitCode, Places};
 use crate::error::{Error, Result, Trap};
 use crate::ir::types::FuncType;
 
@@ -84,11 +84,7 @@ where
         let f = &(*host.cast::<HostFuncOf<F>>()).f;
         host::guarded::<T>(engine, || {
             let core = &(*store.as_ptr()).core;
-            if Runner::of(core, engine) != Runner::Async {
-                return Err(Error::msg(
-                    "an async host function was called where the guest cannot wait for it",
-                ));
-            }
+            can_wait(core, engine)?;
             let params = P::read::<false>(engine, core);
             let context = StoreContextMut::from_raw(store);
             let future = f(Caller::new(context, (*engine).instance), params);
@@ -96,10 +92,7 @@ where
                 future: Box::into_pin(future),
                 store,
             };
-            let suspension = Suspension::Future(HostFuture(Box::pin(serving)));
-            (*store.as_ptr()).core.suspension = Some(suspension);
-            // The host function may have run a guest.
-            (*engine).exit = ExitCode::HOST_CALL;
+            suspend(store, engine, HostFuture(Box::pin(serving)));
             Ok(())
         });
         1
@@ -119,6 +112,148 @@ where
         <R::Values as Values>::TYPES.iter().copied(),
     );
     HostFuncOf::new(engine, &ty, serve_async::<T, P, R, F>, f)
+}
+
+/// A dynamic async host function: its type, and what gives its futures.
+struct Dynamic<F> {
+    ty: FuncType,
+    f: F,
+}
+
+/// The future of a dynamic async host function, with the values that it borrows.
+///
+/// # Invariants
+///
+/// `values` came from a box and are freed by this, after `future`. There are as many results as
+/// the type has.
+struct ServingDynamic<T: 'static> {
+    future: Option<Pin<BoxFuture<'static, Result<()>>>>,
+    values: NonNull<[Val]>,
+    ty: FuncType,
+    store: NonNull<StoreInner<T>>,
+}
+
+// SAFETY: it owns the values, and the store is reached only by whoever has it borrowed.
+unsafe impl<T: Send> Send for ServingDynamic<T> {}
+
+impl<T: 'static> Future for ServingDynamic<T> {
+    type Output = Result<Cells>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<Cells>> {
+        let Some(future) = &mut self.future else {
+            return Poll::Pending;
+        };
+        let outcome = ready!(future.as_mut().poll(context));
+        self.future = None;
+        outcome?;
+        // SAFETY: the future that borrowed them is gone; the invariants of `HostFuture`.
+        let (values, core) = unsafe { (self.values.as_ref(), &mut (*self.store.as_ptr()).core) };
+        let results = &values[self.ty.params().len()..];
+        Poll::Ready(to_cells(core, self.ty.results(), results, "a result"))
+    }
+}
+
+impl<T: 'static> Drop for ServingDynamic<T> {
+    fn drop(&mut self) {
+        self.future = None;
+        // SAFETY: the type's invariants.
+        drop(unsafe { Box::from_raw(self.values.as_ptr()) });
+    }
+}
+
+/// Serves calls of a dynamic async host function.
+///
+/// # Safety
+///
+/// `host` is the head of a `HostFuncOf<Dynamic<F>>`, and `engine` belongs to a store of `T` and
+/// holds arguments of its type.
+unsafe extern "C" fn serve_dynamic<T, F>(host: *const HostFunc, engine: *mut CallEngine) -> u32
+where
+    T: Send + 'static,
+    F: Fn(Caller<'static, T>, &'static [Val], &'static mut [Val]) -> BoxFuture<'static, Result<()>>
+        + 'static,
+{
+    // SAFETY: the caller's promises. The future, which borrows the values and the store, lives no
+    // longer than either: see the invariants.
+    unsafe {
+        let store = NonNull::new_unchecked((*engine).store.cast::<StoreInner<T>>());
+        let Dynamic { ty, f } = &(*host.cast::<HostFuncOf<Dynamic<F>>>()).f;
+        host::guarded::<T>(engine, || {
+            let core = &(*store.as_ptr()).core;
+            can_wait(core, engine)?;
+            let mut values = Vec::with_capacity(ty.params().len() + ty.results().len());
+            host::read_values(engine, Places::params(), ty.params(), |ty, cells| {
+                values.push(Val::from_cells(ty, cells, core));
+            });
+            values.extend(ty.results().iter().map(|&ty| Val::default_for_ty(ty)));
+            let values = Box::into_raw(values.into_boxed_slice());
+            let mut serving = ServingDynamic {
+                future: None,
+                values: NonNull::new_unchecked(values),
+                ty: ty.clone(),
+                store,
+            };
+            let (params, results) = (&mut *values).split_at_mut(ty.params().len());
+            let context = StoreContextMut::from_raw(store);
+            let caller = Caller::new(context, (*engine).instance);
+            serving.future = Some(Box::into_pin(f(caller, params, results)));
+            suspend(store, engine, HostFuture(Box::pin(serving)));
+            Ok(())
+        });
+        1
+    }
+}
+
+/// An async host function of a dynamic type.
+pub(crate) fn new_async<T, F>(engine: &Engine, ty: FuncType, f: F) -> HostFuncHandle
+where
+    T: Send + 'static,
+    F: for<'a> Fn(Caller<'a, T>, &'a [Val], &'a mut [Val]) -> BoxFuture<'a, Result<()>>
+        + Send
+        + Sync
+        + 'static,
+{
+    HostFuncOf::new(
+        engine,
+        &ty.clone(),
+        serve_dynamic::<T, F>,
+        Dynamic { ty, f },
+    )
+}
+
+/// # Errors
+///
+/// If nobody would wait for a future.
+///
+/// # Safety
+///
+/// `engine` is that of the store, whose guest has just left to the dispatcher.
+unsafe fn can_wait(core: &StoreCore, engine: *const CallEngine) -> Result<()> {
+    // SAFETY: the caller's promise.
+    if unsafe { Runner::of(core, engine) } == Runner::Async {
+        return Ok(());
+    }
+    Err(Error::msg(
+        "an async host function was called where the guest cannot wait for it",
+    ))
+}
+
+/// The guest waits for a future.
+///
+/// # Safety
+///
+/// `engine` is that of the store, and nothing refers to the store.
+unsafe fn suspend<T: 'static>(
+    store: NonNull<StoreInner<T>>,
+    engine: *mut CallEngine,
+    future: HostFuture,
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        (*store.as_ptr()).core.suspension = Some(Suspension::Future(future));
+        // The host function may have run a guest.
+        (*engine).exit = ExitCode::HOST_CALL;
+    }
 }
 
 /// Lets other tasks run.

@@ -453,6 +453,12 @@ impl<T: 'static> Store<T> {
     ) {
         self.inner_mut().deadline = Some(Box::new(callback));
     }
+
+    /// Makes a guest that reaches the epoch deadline let others run, and go on until the next
+    /// deadline, `delta` ticks later: see [`UpdateDeadline::Yield`].
+    pub fn epoch_deadline_async_yield_and_update(&mut self, delta: u64) {
+        self.epoch_deadline_callback(move |_| Ok(UpdateDeadline::Yield(delta)));
+    }
 }
 
 impl<T: 'static> StoreContextMut<'_, T> {

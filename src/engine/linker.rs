@@ -247,6 +247,33 @@ impl<T: 'static> Linker<T> {
         self.insert(module, name, Definition::Host(handle))
     }
 
+    /// Defines an async host function of a type that is known at run time, for any store; see
+    /// [`Func::new_async`].
+    ///
+    /// # Errors
+    ///
+    /// If the name is taken.
+    pub fn func_new_async(
+        &mut self,
+        module: &str,
+        name: &str,
+        ty: FuncType,
+        func: impl for<'a> Fn(
+            Caller<'a, T>,
+            &'a [Val],
+            &'a mut [Val],
+        ) -> Box<dyn Future<Output = Result<()>> + Send + 'a>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Result<&mut Self>
+    where
+        T: Send,
+    {
+        let handle = future::new_async(&self.engine, ty, func);
+        self.insert(module, name, Definition::Host(handle))
+    }
+
     /// Defines everything that an instance exports.
     ///
     /// # Errors

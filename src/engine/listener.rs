@@ -16,7 +16,8 @@ use crate::ir::types::{FuncIdx, FuncType};
 /// Is told of calls of guest functions; see
 /// [`Config::function_listener`](crate::Config::function_listener).
 ///
-/// Every `before` is followed by one `after` or `abort` of the same function.
+/// Every `before` is followed by one `after` or `abort` of the same function, unless an
+/// [`Execution`](crate::Execution) is dropped in between.
 pub trait FunctionListener: Send + Sync + 'static {
     /// Whether calls of `func` are reported. Asked once per function, when its module is compiled.
     fn listens(&self, func: &ListenedFunc<'_>) -> bool {
@@ -30,8 +31,8 @@ pub trait FunctionListener: Send + Sync + 'static {
     /// `func` returns.
     fn after(&self, func: &ListenedFunc<'_>, results: &[Val]);
 
-    /// `func` is ended by a trap, or by an error or panic of a host function (`None` for a
-    /// panic).
+    /// `func` is ended by a trap, or by an error or panic of a host function, or its execution is
+    /// cancelled (`None` for a panic and for that).
     fn abort(&self, func: &ListenedFunc<'_>, error: Option<&Error>);
 }
 

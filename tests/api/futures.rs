@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 
 use pronto::{
     Caller, Engine, Error, Exit, Func, FuncType, Instance, Linker, Result, Store, Trap, TypedFunc,
-    UpdateDeadline, Val, ValType,
+    Val, ValType,
 };
 
 use crate::support::{each, module};
@@ -322,7 +322,7 @@ fn executions_wait_and_yield_to_others() {
             Exit::HostCall(_)
         ));
 
-        store.epoch_deadline_callback(|_| Ok(UpdateDeadline::Yield(0)));
+        store.epoch_deadline_async_yield_and_update(0);
         store.set_epoch_deadline(0);
         let spin = instance
             .get_typed_func::<i32, ()>(&mut store, "spin")
@@ -391,5 +391,57 @@ fn many_pending_at_once() {
             .map(|n| 3 * n * (n + 1) / 2)
             .sum();
         assert_eq!(results, expected);
+    });
+}
+
+#[test]
+fn dynamic_functions_wait() {
+    each(|engine| {
+        let mut linker: Linker<Alive> = Linker::new(engine);
+        let int = FuncType::new([ValType::I32], [ValType::I32]);
+        linker
+            .func_new_async("h", "wait", int.clone(), |caller, params, results| {
+                Box::new(async move {
+                    let _guard = Guard::new(caller.data());
+                    let n = params[0].unwrap_i32();
+                    pending(n).await;
+                    results[0] = match n {
+                        3 => Val::I64(0),
+                        n => Val::I32(n * 2),
+                    };
+                    Ok(())
+                })
+            })
+            .unwrap();
+        let module = module(
+            engine,
+            r#"(module (import "h" "wait" (func $wait (param i32) (result i32)))
+                (func (export "f") (param i32) (result i32)
+                    (i32.add (call $wait (local.get 0)) (call $wait (i32.const 1)))))"#,
+        );
+        let mut store = Store::new(engine, Alive::default());
+        let instance = linker.instantiate(&mut store, &module).unwrap();
+        let f = instance
+            .get_typed_func::<i32, i32>(&mut store, "f")
+            .unwrap();
+        let alive = store.data().clone();
+        let (result, polls) = poll_all(is_send(f.call_async(&mut store, 5)));
+        assert_eq!((result.unwrap(), polls), (12, 7));
+        let error = poll_all(f.call_async(&mut store, 3)).0.unwrap_err();
+        assert!(error.to_string().contains("a result is of type"), "{error}");
+        let mut call = Box::pin(f.call_async(&mut store, 5));
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(call.as_mut().poll(&mut context).is_pending());
+        drop(call);
+        assert_eq!(alive.load(Relaxed), 0);
+        assert!(f.call(&mut store, 0).is_err());
+        let own = Func::new_async(&mut store, int, |_, params, results| {
+            Box::new(async move {
+                results[0] = params[0].clone();
+                Ok(())
+            })
+        });
+        let own = own.typed::<i32, i32>(&store).unwrap();
+        assert_eq!(poll_all(own.call_async(&mut store, 8)).0.unwrap(), 8);
     });
 }

@@ -4,8 +4,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 
 use pronto::{
-    Caller, Config, Engine, Error, FunctionListener, Instance, Linker, ListenedFunc, Result, Store,
-    Trap, Val,
+    Caller, Config, Engine, Error, Exit, FunctionListener, Instance, Linker, ListenedFunc, Result,
+    Store, Trap, Val,
 };
 
 use crate::support::module;
@@ -196,4 +196,32 @@ fn panics() {
         let outcome = catch_unwind(AssertUnwindSafe(|| func.call(&mut store, n).unwrap()));
         assert_eq!(outcome.ok(), [Some(0), None, None, Some(3)][n as usize]);
     }
+}
+
+#[test]
+fn executions_end_once() {
+    each(|noting, mut store, instance| {
+        let run = instance.get_func(&store, "run").unwrap();
+        for (end, note) in [
+            ("resume", "< run I32(15)"),
+            ("error", "! run: wasm trap: interrupt"),
+            ("cancel", "! run: panic"),
+        ] {
+            let mut execution = run.start(&mut store, &[Val::I32(1)]).unwrap();
+            let exit = execution.run(&mut store).unwrap();
+            assert!(matches!(exit, Exit::HostError(_)));
+            match end {
+                "resume" => execution.resume(&mut store, &[Val::I32(5)]).unwrap(),
+                "error" => execution.resume_with_error(Trap::Interrupt).unwrap(),
+                _ => execution.cancel(&mut store).unwrap(),
+            }
+            if !execution.is_ended() {
+                execution.run(&mut store).unwrap();
+            }
+            let notes = noting.take();
+            let ends = notes.iter().filter(|note| !note.starts_with('>'));
+            let ends: Vec<_> = ends.filter(|note| note.contains("run")).collect();
+            assert_eq!(ends, [note], "{end}");
+        }
+    });
 }
