@@ -11,6 +11,7 @@ use pronto_wasi::p1::{WasiP1Ctx, add_to_linker_sync};
 use pronto_wasi::{DirPerms, FilePerms, WasiCtxBuilder};
 use std::fmt::Write;
 use std::path::Path;
+use std::sync::OnceLock;
 use tempfile::TempDir;
 
 /// Every function with its parameters: `i` for 32 bits, `I` for 64.
@@ -63,8 +64,13 @@ pub const FUNCTIONS: [(&str, &str); 46] = [
     ("sock_shutdown", "ii"),
 ];
 
-/// The forwarding module: imports each function and exports it under the same name.
-fn forwarder() -> Vec<u8> {
+/// The forwarding module, compiled once: imports each function and exports it under the same name.
+fn forwarder() -> &'static Module {
+    static FORWARDER: OnceLock<Module> = OnceLock::new();
+    FORWARDER.get_or_init(|| Module::new(&Engine::default(), forwarder_bytes()).unwrap())
+}
+
+fn forwarder_bytes() -> Vec<u8> {
     let mut imports = String::new();
     let mut exports = String::new();
     for (name, params) in FUNCTIONS {
@@ -162,12 +168,11 @@ pub struct Guest {
 
 impl Guest {
     pub fn new(builder: &mut WasiCtxBuilder) -> Self {
-        let engine = Engine::default();
-        let mut linker = Linker::new(&engine);
+        let module = forwarder();
+        let mut linker = Linker::new(module.engine());
         add_to_linker_sync(&mut linker, |ctx: &mut WasiP1Ctx| ctx).unwrap();
-        let module = Module::new(&engine, forwarder()).unwrap();
-        let mut store = Store::new(&engine, builder.build_p1());
-        let instance = linker.instantiate(&mut store, &module).unwrap();
+        let mut store = Store::new(module.engine(), builder.build_p1());
+        let instance = linker.instantiate(&mut store, module).unwrap();
         let memory = instance.get_memory(&mut store, "memory").unwrap();
         Self {
             store,
