@@ -36,6 +36,8 @@ pub struct InspectOptions {
     pub explicit: bool,
     /// Checks by which other threads can stop the code.
     pub interruptible: bool,
+    /// Arithmetic makes canonical NaNs.
+    pub canonical_nans: bool,
     /// Payment for each region, by these costs.
     pub fuel: Option<FuelCosts>,
     /// Optional instructions of the target, as bits that the backend defines; 0 is the baseline.
@@ -137,6 +139,8 @@ fn each_func<I: Isa>(
         mode,
         poison: false,
         interruptible: options.interruptible,
+        metered: options.fuel.is_some(),
+        canonical_nans: options.canonical_nans,
         features: options.features,
     };
     let costs = options.fuel.map(Costs::new);

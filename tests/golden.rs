@@ -4,7 +4,8 @@
 //! `BLESS=1 cargo test --test golden` writes them anew; review the difference.
 //!
 //! Lines that begin with `;;!` hold options: `explicit` (memory checks instead of guard regions),
-//! `interruptible` (loops and functions ask if they shall stop), `fuel` (regions pay), `whole` (prologue, epilogue and stubs too, not only the body).
+//! `interruptible` (loops and functions ask if they shall stop), `fuel` (regions pay),
+//! `canonical` (arithmetic makes canonical NaNs), `whole` (prologue, epilogue and stubs too, not only the body).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
@@ -33,6 +34,7 @@ struct Golden {
     explicit: bool,
     interruptible: bool,
     fuel: bool,
+    canonical: bool,
     whole: bool,
 }
 
@@ -63,6 +65,7 @@ fn golden(path: PathBuf) -> Golden {
         explicit: options.contains(&"explicit"),
         interruptible: options.contains(&"interruptible"),
         fuel: options.contains(&"fuel"),
+        canonical: options.contains(&"canonical"),
         whole: options.contains(&"whole"),
         path,
         input,
@@ -77,6 +80,7 @@ impl Golden {
             target,
             explicit: self.explicit,
             interruptible: self.interruptible,
+            canonical_nans: self.canonical,
             fuel: self.fuel.then(FuelCosts::default),
             features: 0,
         };

@@ -38,6 +38,7 @@ fn show(given: &Objdump) -> Result<(), Failure> {
         target,
         explicit: given.explicit(),
         interruptible: false,
+        canonical_nans: false,
         fuel: None,
         features: 0,
     };

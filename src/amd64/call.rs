@@ -1,10 +1,9 @@
 //! Frames, calls and traps.
 
 use super::Amd64;
-use super::encode::Opcode;
-use super::regs::{Cc, R11, R14, XMM15};
+use super::regs::{Cc, R11, XMM15};
 use crate::asm::abi::{
-    BUILTIN, CHECK, EXIT, EXIT_ARG, ExitCode, FUEL, INSTANCE, INTERRUPT, LISTENER, REF_CODE,
+    BUILTIN, CHECK, EXIT, EXIT_ARG, ExitCode, INSTANCE, INTERRUPT, LISTENER, REF_CODE,
     REF_INSTANCE, REF_SIG, SMALL_FRAME, STACK_LIMIT, TABLE_ELEMS, TABLE_LEN, TRAPS, TrapCode,
 };
 use crate::asm::code::CodeLabel;
@@ -182,19 +181,7 @@ impl Amd64 {
     }
 
     pub(super) fn charge(&mut self, cost: u32, attention: CodeLabel) {
-        // The digit of `sub`; the opcode says how long the immediate is.
-        const SUB: u8 = 5;
-        let cost = cost as i32;
-        match i8::try_from(cost) {
-            Ok(cost) => {
-                self.op_based(Opcode::one(0x83).wide(), SUB, R14, FUEL);
-                self.buf.push(cost as u8);
-            }
-            Err(_) => {
-                self.op_based(Opcode::one(0x81).wide(), SUB, R14, FUEL);
-                self.buf.push_i32(cost);
-            }
-        }
+        emit!(self, imm8(); sub r12, DWORD cost as i32);
         self.jump_if(Cc::Below, attention);
     }
 

@@ -19,9 +19,9 @@
 use std::arch::naked_asm;
 
 use crate::asm::abi::{
-    CALLEE, CallEngine, DISPATCH, EXIT, EXIT_PC, ExitCode, FLOATS, GUEST_SP, HOST_SP, INSTANCE,
-    INTS, MEMORY_BASE, MEMORY_BOUND, MEMORY0, MemoryMode, REF_CODE, REF_INSTANCE, Thunks, TrapCode,
-    VmFuncRef,
+    CALLEE, CallEngine, DISPATCH, EXIT, EXIT_PC, ExitCode, FLOATS, FUEL, GUEST_SP, HOST_SP,
+    INSTANCE, INTS, MEMORY_BASE, MEMORY_BOUND, MEMORY0, MemoryMode, REF_CODE, REF_INSTANCE, Thunks,
+    TrapCode, VmFuncRef,
 };
 
 // The float area is read and written by aligned moves.
@@ -29,10 +29,10 @@ const _: () = assert!(FLOATS % 16 == 0 && align_of::<CallEngine>() == 16);
 // It is part of a one-byte LEB128 number in the CFA.
 const _: () = assert!(HOST_SP < 64);
 
-pub(crate) fn thunks(mode: MemoryMode) -> Thunks {
+pub(crate) fn thunks(mode: MemoryMode, metered: bool) -> Thunks {
     match mode {
-        MemoryMode::Explicit => explicit::thunks(),
-        MemoryMode::Guard => guard::thunks(),
+        MemoryMode::Explicit => explicit::thunks(metered),
+        MemoryMode::Guard => guard::thunks(metered),
     }
 }
 
@@ -48,7 +48,7 @@ macro_rules! thunk {
             // Every operand must be named once.
             "/* {INSTANCE} {EXIT} {CALLEE} {EXIT_PC} {GUEST_SP} {HOST_SP} {DISPATCH} {INTS} \
                 {FLOATS} {MEMORY0} {MEMORY_BASE} {MEMORY_BOUND} {REF_CODE} {REF_INSTANCE} \
-                {leave} {HOST_CALL} {BUILTIN} {LISTENER} {CHECK} {RETURNED} */",
+                {FUEL} {leave} {HOST_CALL} {BUILTIN} {LISTENER} {CHECK} {RETURNED} */",
             INSTANCE = const INSTANCE,
             EXIT = const EXIT,
             CALLEE = const CALLEE,
@@ -63,6 +63,7 @@ macro_rules! thunk {
             MEMORY_BOUND = const MEMORY_BOUND,
             REF_CODE = const REF_CODE,
             REF_INSTANCE = const REF_INSTANCE,
+            FUEL = const FUEL,
             HOST_CALL = const ExitCode::HOST_CALL.0,
             BUILTIN = const ExitCode::BUILTIN.0,
             LISTENER = const ExitCode::LISTENER_BEFORE.0,
@@ -205,6 +206,9 @@ macro_rules! store_float_results {
     };
 }
 
+/// In each frame, the return address, `rbx` and `rbp` are above `r12`.
+const FUEL_BELOW_TOP: usize = 4 * 8;
+
 /// Pins, registers of operands, and float registers: all but scratch.
 const CHECK_FRAME: usize = 8 + 5 * 8 + 6 * 8 + 14 * 16;
 
@@ -336,7 +340,7 @@ macro_rules! thunks {
             }
 
             macro_rules! enter {
-                ($load_args:expr, $store_results:expr) => {
+                ($load_args:expr, $store_results:expr, $load_fuel:expr, $store_fuel:expr) => {
                     thunk!(
                         open_host_frame!(),
                         "mov r11, rsi",
@@ -348,7 +352,9 @@ macro_rules! thunks {
                         "2:",
                         load_roles!($bound),
                         $load_args,
+                        $load_fuel,
                         "call [r11 + {REF_CODE}]",
+                        $store_fuel,
                         $store_results,
                         "mov dword ptr [r14 + {EXIT}], {RETURNED}",
                         "jmp {leave}",
@@ -360,13 +366,26 @@ macro_rules! thunks {
             unsafe extern "C" fn enter(_: *mut CallEngine, _: *const VmFuncRef, _: usize) {
                 enter!(
                     concat!(load_int_args!(), load_float_args!()),
-                    concat!(store_int_results!(), store_float_results!())
+                    concat!(store_int_results!(), store_float_results!()),
+                    "",
+                    ""
                 )
             }
 
             #[unsafe(naked)]
             unsafe extern "C" fn enter_ints(_: *mut CallEngine, _: *const VmFuncRef, _: usize) {
-                enter!(load_int_args!(), store_int_results!())
+                enter!(load_int_args!(), store_int_results!(), "", "")
+            }
+
+            /// With fuel.
+            #[unsafe(naked)]
+            unsafe extern "C" fn enter_metered(_: *mut CallEngine, _: *const VmFuncRef, _: usize) {
+                enter!(
+                    concat!(load_int_args!(), load_float_args!()),
+                    concat!(store_int_results!(), store_float_results!()),
+                    "mov r12, [r14 + {FUEL}]",
+                    "mov [r14 + {FUEL}], r12"
+                )
             }
 
             #[unsafe(naked)]
@@ -468,12 +487,23 @@ macro_rules! thunks {
                 )
             }
 
-            pub(super) fn thunks() -> Thunks {
-                crate::asm::abi::thunks_in_scope! {
+            pub(super) fn thunks(metered: bool) -> Thunks {
+                let thunks = crate::asm::abi::thunks_in_scope! {
                     exit_frame: $exit_frame,
                     check_frame: CHECK_FRAME,
                     outer_host_sp: 0,
+                    exit_fuel: $exit_frame - FUEL_BELOW_TOP,
+                    check_fuel: CHECK_FRAME - FUEL_BELOW_TOP,
                     traps: traps(),
+                };
+                if metered {
+                    Thunks {
+                        enter: enter_metered,
+                        enter_ints: enter_metered,
+                        ..thunks
+                    }
+                } else {
+                    thunks
                 }
             }
         }
@@ -521,6 +551,8 @@ macro_rules! traps {
                     ".cfi_startproc",
                     guest_side!(),
                     "pop rax",
+                    // In code that pays; elsewhere nobody reads it.
+                    "mov [r14 + {FUEL}], r12",
                     "mov [r14 + {EXIT_PC}], rax",
                     "lea rax, [rsp - {frame}]",
                     "mov [r14 + {GUEST_SP}], rax",
@@ -532,6 +564,7 @@ macro_rules! traps {
                     GUEST_SP = const GUEST_SP,
                     HOST_SP = const HOST_SP,
                     CALLEE = const CALLEE,
+                    FUEL = const FUEL,
                     EXIT = const EXIT,
                     frame = const $frame,
                     exit = const ExitCode::TRAP.0 + TrapCode::$trap as u32,

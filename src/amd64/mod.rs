@@ -3,7 +3,7 @@
 //! It must not know wasm, operand places or the engine; it answers [`Isa`], one family per file.
 //!
 //! Roles of registers: `rsp` value stack, `r14` call engine, `r15` memory base, `r13` memory bound
-//! (`Explicit` mode). `r10`, `r11`, `xmm14` and `xmm15` are scratch in every method, but the moves
+//! (`Explicit` mode), `r12` fuel (in code that pays). `r10`, `r11`, `xmm14` and `xmm15` are scratch in every method, but the moves
 //! leave `r10` alone: it holds the table index while a call's arguments are placed.
 #![deny(clippy::wildcard_enum_match_arm)]
 
@@ -95,8 +95,8 @@ impl Isa for Amd64 {
         }
     }
 
-    fn regs(mode: MemoryMode) -> &'static RegFile {
-        regs::reg_file(mode)
+    fn regs(options: &IsaOptions) -> &'static RegFile {
+        regs::reg_file(options.mode, options.metered)
     }
 
     #[inline]

@@ -18,6 +18,7 @@ pub(super) const R9: Gpr = Gpr(9);
 pub(super) const R10: Gpr = Gpr(10);
 /// First scratch register, and the callee at a call through a reference.
 pub(super) const R11: Gpr = Gpr(11);
+/// A pin, or the fuel that is left.
 pub(super) const R12: Gpr = Gpr(12);
 pub(super) const R13: Gpr = Gpr(13);
 
@@ -72,10 +73,23 @@ static GUARD_FILE: RegFile = RegFile {
     ..EXPLICIT
 };
 
-pub(super) fn reg_file(mode: MemoryMode) -> &'static RegFile {
-    match mode {
-        MemoryMode::Explicit => &EXPLICIT_FILE,
-        MemoryMode::Guard => &GUARD_FILE,
+/// Code that pays keeps its fuel in `r12`.
+static METERED_EXPLICIT_FILE: RegFile = RegFile {
+    saved_pins: &[RBX, RBP, R9],
+    ..EXPLICIT
+};
+
+static METERED_GUARD_FILE: RegFile = RegFile {
+    saved_pins: &[RBX, RBP, R9, R13],
+    ..EXPLICIT
+};
+
+pub(super) fn reg_file(mode: MemoryMode, metered: bool) -> &'static RegFile {
+    match (mode, metered) {
+        (MemoryMode::Explicit, false) => &EXPLICIT_FILE,
+        (MemoryMode::Guard, false) => &GUARD_FILE,
+        (MemoryMode::Explicit, true) => &METERED_EXPLICIT_FILE,
+        (MemoryMode::Guard, true) => &METERED_GUARD_FILE,
     }
 }
 

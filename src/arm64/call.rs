@@ -256,16 +256,14 @@ impl Arm64 {
         self.branch_zero(S32, TMP, false, attention);
     }
 
-    /// Clobbers `TMP` and `CALLEE`.
+    /// Clobbers `TMP`.
     pub(super) fn charge(&mut self, cost: u32, attention: CodeLabel) {
-        emit!(self; ldr tmp, [engine, abi::FUEL as u32]);
         if cost < 1 << 12 {
-            emit!(self; subs tmp, tmp, cost);
+            emit!(self; subs x25, x25, cost);
         } else {
-            self.int_const(S32, CALLEE, u64::from(cost));
-            emit!(self; subs tmp, tmp, callee);
+            self.int_const(S32, TMP, u64::from(cost));
+            emit!(self; subs x25, x25, tmp);
         }
-        emit!(self; str tmp, [engine, abi::FUEL as u32]);
         self.branch_code(LO, attention);
     }
 

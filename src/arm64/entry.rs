@@ -29,7 +29,7 @@ macro_rules! thunk {
         naked_asm!(
             // Assembly must mention each operand.
             "// {instance} {exit} {callee} {exit_pc} {guest_sp} {host_sp} {dispatch} {ints}",
-            "// {floats} {memory0} {memory} {ref_code} {ref_instance} {leave}",
+            "// {floats} {memory0} {memory} {ref_code} {ref_instance} {fuel} {leave}",
             ".cfi_startproc",
             $($asm,)*
             ".cfi_endproc",
@@ -46,6 +46,7 @@ macro_rules! thunk {
             memory = const offset_of!(VmMemory, base),
             ref_code = const offset_of!(VmFuncRef, code),
             ref_instance = const offset_of!(VmFuncRef, instance),
+            fuel = const offset_of!(CallEngine, fuel),
             leave = sym leave,
         )
     };
@@ -60,6 +61,7 @@ macro_rules! thunk {
             callee = const offset_of!(CallEngine, callee),
             exit_pc = const offset_of!(CallEngine, exit_pc),
             guest_sp = const offset_of!(CallEngine, guest_sp),
+            fuel = const offset_of!(CallEngine, fuel),
             status = const $status,
             leave = sym leave,
         )
@@ -187,6 +189,9 @@ macro_rules! return_to_guest {
         "
     };
 }
+
+/// Where `x25` is in each frame.
+const SAVED_FUEL: usize = 48;
 
 /// Pins, registers of operands, and float registers: all but scratch.
 const CHECK_FRAME: usize = 720;
@@ -353,39 +358,7 @@ unsafe extern "C" fn leave() {
     )
 }
 
-/// The handler of trap `K`, reached with the site's address in `x30`.
-#[unsafe(naked)]
-unsafe extern "C" fn trap<const K: u32>() {
-    thunk!(ExitCode::TRAP.0 + K;
-        "
-        mov x16, sp
-        str x16, [x28, {guest_sp}]
-        str x30, [x28, {exit_pc}]
-        str x17, [x28, {callee}]
-        mov w16, {status}
-        str w16, [x28, {exit}]
-        b {leave}
-        "
-    )
-}
-
-/// As [`trap`], before the function has a frame: makes one of 16 bytes, with the return address,
-/// which is in `x17`.
-#[unsafe(naked)]
-unsafe extern "C" fn stack_overflow() {
-    thunk!(ExitCode::TRAP.0 + TrapCode::StackOverflow as u32;
-        "
-        stp xzr, x17, [sp, #-16]!
-        mov x16, sp
-        str x16, [x28, {guest_sp}]
-        str x30, [x28, {exit_pc}]
-        str xzr, [x28, {callee}]
-        mov w16, {status}
-        str w16, [x28, {exit}]
-        b {leave}
-        "
-    )
-}
+mod traps;
 
 macro_rules! thunks_of_mode {
     ($module:ident, $mode:ident, $exit_frame:literal) => {
@@ -394,6 +367,9 @@ macro_rules! thunks_of_mode {
 
             macro_rules! enter {
                 ($load_args:expr, $store_results:expr) => {
+                    enter!($load_args, $store_results, "", "")
+                };
+                ($load_args:expr, $store_results:expr, $load_fuel:expr, $store_fuel:expr) => {
                     thunk!(
                         save_host!(),
                         host_frame!(),
@@ -408,10 +384,12 @@ macro_rules! thunks_of_mode {
                         ",
                         load_roles!($mode),
                         $load_args,
+                        $load_fuel,
                         "
                         ldr x16, [x17, {ref_code}]
                         blr x16
                         ",
+                        $store_fuel,
                         $store_results,
                         "
                         str wzr, [x28, {exit}]
@@ -432,6 +410,17 @@ macro_rules! thunks_of_mode {
             #[unsafe(naked)]
             unsafe extern "C" fn enter_ints(_: *mut CallEngine, _: *const VmFuncRef, _: usize) {
                 enter!(load_int_args!(), store_int_results!())
+            }
+
+            /// With fuel.
+            #[unsafe(naked)]
+            unsafe extern "C" fn enter_metered(_: *mut CallEngine, _: *const VmFuncRef, _: usize) {
+                enter!(
+                    concat!(load_int_args!(), load_float_args!()),
+                    concat!(store_int_results!(), "\n", store_float_results!()),
+                    "ldr x25, [x28, {fuel}]",
+                    "str x25, [x28, {fuel}]"
+                )
             }
 
             /// Loads every argument register, since it may be a listener that goes on.
@@ -541,12 +530,23 @@ macro_rules! thunks_of_mode {
             const _: () = assert!(ExitCode::CHECK_FUEL.0 == 7);
             const _: () = assert!(ExitCode::HOST_CALL.0 == 1 && ExitCode::BUILTIN.0 == 2);
 
-            pub(super) fn thunks() -> Thunks {
-                crate::asm::abi::thunks_in_scope! {
+            pub(super) fn thunks(metered: bool) -> Thunks {
+                let thunks = crate::asm::abi::thunks_in_scope! {
                     exit_frame: $exit_frame,
                     check_frame: CHECK_FRAME,
                     outer_host_sp: 160,
-                    traps: TRAPS.map(|trap| trap as *const () as usize),
+                    exit_fuel: SAVED_FUEL,
+                    check_fuel: SAVED_FUEL,
+                    traps: traps::TRAPS.map(|trap| trap as *const () as usize),
+                };
+                if metered {
+                    Thunks {
+                        enter: enter_metered,
+                        enter_ints: enter_metered,
+                        ..thunks
+                    }
+                } else {
+                    thunks
                 }
             }
         }
@@ -556,25 +556,10 @@ macro_rules! thunks_of_mode {
 thunks_of_mode!(explicit, Explicit, 64);
 thunks_of_mode!(guard, Guard, 80);
 
-/// By [`TrapCode`].
-static TRAPS: [unsafe extern "C" fn(); TrapCode::ALL.len()] = [
-    trap::<{ TrapCode::Unreachable as u32 }>,
-    trap::<{ TrapCode::MemoryOutOfBounds as u32 }>,
-    trap::<{ TrapCode::TableOutOfBounds as u32 }>,
-    trap::<{ TrapCode::IndirectCall as u32 }>,
-    trap::<{ TrapCode::IntegerOverflow as u32 }>,
-    trap::<{ TrapCode::IntegerDivisionByZero as u32 }>,
-    trap::<{ TrapCode::BadConversionToInteger as u32 }>,
-    stack_overflow,
-    trap::<{ TrapCode::BadAddress as u32 }>,
-];
-
-const _: () = assert!(TrapCode::StackOverflow as usize == 7);
-
 /// The code between host and guest for one memory mode.
-pub(crate) fn thunks(mode: MemoryMode) -> Thunks {
+pub(crate) fn thunks(mode: MemoryMode, metered: bool) -> Thunks {
     match mode {
-        MemoryMode::Explicit => explicit::thunks(),
-        MemoryMode::Guard => guard::thunks(),
+        MemoryMode::Explicit => explicit::thunks(metered),
+        MemoryMode::Guard => guard::thunks(metered),
     }
 }

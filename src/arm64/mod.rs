@@ -118,8 +118,8 @@ impl Isa for Arm64 {
         }
     }
 
-    fn regs(mode: MemoryMode) -> &'static RegFile {
-        regs::file_of(mode)
+    fn regs(options: &IsaOptions) -> &'static RegFile {
+        regs::file_of(options.mode, options.metered)
     }
 
     #[inline]

@@ -80,9 +80,15 @@ static EXPLICIT: RegFile = file(const { &ints([19, 20, 21, 22, 23, 24, 25]) });
 /// Without a bound to keep, its register pins one more local.
 static GUARD: RegFile = file(const { &ints([19, 20, 21, 22, 23, 24, 25, 26]) });
 
-pub(super) fn file_of(mode: MemoryMode) -> &'static RegFile {
-    match mode {
-        MemoryMode::Explicit => &EXPLICIT,
-        MemoryMode::Guard => &GUARD,
+/// Code that pays keeps its fuel in `x25`.
+static METERED_EXPLICIT: RegFile = file(const { &ints([19, 20, 21, 22, 23, 24]) });
+static METERED_GUARD: RegFile = file(const { &ints([19, 20, 21, 22, 23, 24, 26]) });
+
+pub(super) fn file_of(mode: MemoryMode, metered: bool) -> &'static RegFile {
+    match (mode, metered) {
+        (MemoryMode::Explicit, false) => &EXPLICIT,
+        (MemoryMode::Guard, false) => &GUARD,
+        (MemoryMode::Explicit, true) => &METERED_EXPLICIT,
+        (MemoryMode::Guard, true) => &METERED_GUARD,
     }
 }

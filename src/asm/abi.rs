@@ -9,6 +9,7 @@
 //! | call engine     | `r14` | `x28` | always points to the [`CallEngine`] |
 //! | memory base     | `r15` | `x27` | base of memory 0 of the current instance |
 //! | memory bound    | `r13` | `x26` | its length in bytes; `Explicit` mode only |
+//! | fuel            | `r12` | `x25` | what is left, in code that pays; elsewhere a pin |
 //! | value stack     | `rsp` | `sp`  | |
 //! | callee          | `r11` | `x17` | `*const VmFuncRef` on entry through a reference |
 //!
@@ -60,7 +61,7 @@ impl ExitCode {
     /// was raised to ask for attention. Every register is kept.
     pub(crate) const CHECK_ENTRY: Self = Self(6);
     /// A region costs more fuel than there is: [`CallEngine::exit_arg`], which was taken modulo
-    /// 2^64. It pays anew when it goes on. Every register is kept.
+    /// 2^64. It pays anew when it goes on. Every other register is kept.
     pub(crate) const CHECK_FUEL: Self = Self(7);
     /// No exit of compiled code: a hook of the store has failed, and no frame is there.
     pub(crate) const HOOK: Self = Self(8);
@@ -158,6 +159,10 @@ pub(crate) struct Thunks {
     /// Where the host's frame of an activation keeps what [`CallEngine::host_sp`] was before it,
     /// in bytes from `host_sp`.
     pub(crate) outer_host_sp: usize,
+    /// Where the fuel's register is saved in an exit's frame, from [`CallEngine::guest_sp`] on.
+    pub(crate) exit_fuel: usize,
+    /// Where it is in a check's frame.
+    pub(crate) check_fuel: usize,
     /// For [`CallEngine::traps`].
     pub(crate) traps: [usize; TrapCode::ALL.len()],
 }
@@ -198,7 +203,7 @@ pub(crate) struct CallEngine {
     /// Where each trap goes, by [`TrapCode`]. amd64: the address after the site's `call` is on
     /// top of the stack. arm64: that address is in `x30`.
     pub(crate) traps: [usize; TrapCode::ALL.len()],
-    /// What code that pays for its regions may yet spend.
+    /// What code that pays for its regions may yet spend, while the host runs.
     pub(crate) fuel: u64,
     /// Read at loop heads of interruptible code; not zero: leave. Set by another thread.
     pub(crate) interrupt: AtomicU32,

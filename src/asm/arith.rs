@@ -9,6 +9,10 @@ use super::stack::{Loc, Operand, class};
 use crate::ir::op::{Div, FloatBin, FloatCmp, FloatUn, IntBin, IntCmp, IntUn, Shift, Src};
 use crate::ir::types::{Size, ValType};
 
+/// Positive, with the topmost bit of the payload alone.
+const CANONICAL_F32: u32 = 0x7fc0_0000;
+const CANONICAL_F64: u64 = 0x7ff8_0000_0000_0000;
+
 fn int(size: Size) -> ValType {
     match size {
         Size::S32 => ValType::I32,
@@ -280,7 +284,33 @@ impl<I: Isa> Pass<'_, I> {
         let lhs = self.read_lhs(lhs);
         let dst = self.dst(float(size), RegSet::one(lhs));
         self.isa.float_bin(op, size, dst.fpr(), lhs.fpr(), rhs);
+        match op {
+            FloatBin::Add | FloatBin::Sub | FloatBin::Mul | FloatBin::Div => {
+                self.canonicalize(size, dst);
+            }
+            FloatBin::Min | FloatBin::Max => self.canonicalize(size, dst),
+            // It moves bits.
+            FloatBin::Copysign => {}
+        }
         self.finish(float(size), dst);
+    }
+
+    /// If `reg` is some NaN, makes it the canonical one.
+    fn canonicalize(&mut self, size: Size, reg: Reg) {
+        if !self.cx.options.canonical_nans {
+            return;
+        }
+        let bits = match size {
+            Size::S32 => u64::from(CANONICAL_F32),
+            Size::S64 => CANONICAL_F64,
+        };
+        self.isa.buf().reserve();
+        let number = self.isa.buf().new_label();
+        // Only a NaN is not at least itself.
+        self.isa.float_cmp(FloatCmp::Ge, size, reg.fpr(), reg.fpr());
+        self.isa.branch(Cond::Float(FloatCmp::Ge), number);
+        self.isa.float_const(size, reg.fpr(), bits);
+        self.isa.buf().bind(number);
     }
 
     #[inline(never)]
@@ -289,6 +319,13 @@ impl<I: Isa> Pass<'_, I> {
         let src = self.read(src);
         let dst = self.dst(float(size), RegSet::one(src));
         self.isa.float_un(op, size, dst.fpr(), src.fpr());
+        match op {
+            FloatUn::Ceil | FloatUn::Floor | FloatUn::Trunc | FloatUn::Nearest | FloatUn::Sqrt => {
+                self.canonicalize(size, dst);
+            }
+            // They change the sign only.
+            FloatUn::Abs | FloatUn::Neg => {}
+        }
         self.finish(float(size), dst);
     }
 
@@ -360,6 +397,7 @@ impl<I: Isa> Pass<'_, I> {
         let src = self.read(src);
         let dst = self.dst(ValType::F32, RegSet::one(src));
         self.isa.demote(dst.fpr(), src.fpr());
+        self.canonicalize(Size::S32, dst);
         self.finish(ValType::F32, dst);
     }
 
@@ -369,6 +407,7 @@ impl<I: Isa> Pass<'_, I> {
         let src = self.read(src);
         let dst = self.dst(ValType::F64, RegSet::one(src));
         self.isa.promote(dst.fpr(), src.fpr());
+        self.canonicalize(Size::S64, dst);
         self.finish(ValType::F64, dst);
     }
 

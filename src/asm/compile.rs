@@ -102,7 +102,7 @@ impl<I: Isa> Emitter<I> {
                 cx,
                 func,
                 records: &func.records,
-                file: I::regs(cx.options.mode),
+                file: I::regs(&cx.options),
                 listened,
                 unchecked: cx.options.mode == MemoryMode::Guard && !cx.options.poison,
                 at: 0,

@@ -19,6 +19,10 @@ pub(crate) struct IsaOptions {
     pub(crate) poison: bool,
     /// Whether loops and functions ask if another thread wants them to stop.
     pub(crate) interruptible: bool,
+    /// Whether the NaNs that arithmetic makes have the same bits on every machine.
+    pub(crate) canonical_nans: bool,
+    /// Whether a register holds the fuel that is left.
+    pub(crate) metered: bool,
     /// Optional instructions of the target, as bits that the backend defines.
     pub(crate) features: u32,
 }
@@ -197,7 +201,7 @@ pub(crate) trait Isa: Sized {
     const VENEER: usize;
 
     fn new(options: IsaOptions) -> Self;
-    fn regs(mode: MemoryMode) -> &'static RegFile;
+    fn regs(options: &IsaOptions) -> &'static RegFile;
     fn buf(&mut self) -> &mut CodeBuf;
     /// Clears the buffer for a function. The first attempt, 0, uses the shortest branches.
     fn begin(&mut self, attempt: u32);
@@ -330,8 +334,8 @@ pub(crate) trait Isa: Sized {
     // Checks.
     /// Goes to `attention` if [`super::abi::CallEngine::interrupt`] is set.
     fn check_interrupt(&mut self, attention: CodeLabel);
-    /// Takes `cost` (below 2^31) from [`super::abi::CallEngine::fuel`]; goes to `attention` if there
-    /// was less, with what is left modulo 2^64.
+    /// Takes `cost` (below 2^31) from the fuel's register; goes to `attention` if there was less, with
+    /// what is left modulo 2^64.
     fn charge(&mut self, cost: u32, attention: CodeLabel);
     /// Out of line: leaves to the dispatcher, and goes on at `passed`. Keeps every register but
     /// scratch.

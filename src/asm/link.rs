@@ -178,6 +178,8 @@ pub(crate) mod tests {
             poison: false,
             features: 0,
             interruptible: false,
+            metered: false,
+            canonical_nans: false,
         });
         let (mut code, mut relocs) = (ModuleCode::default(), Vec::new());
         for index in 0..FUNCS {

@@ -28,6 +28,7 @@ pub struct Config {
     pub(crate) backtrace: bool,
     pub(crate) poison: bool,
     pub(crate) interruptible: bool,
+    pub(crate) canonical_nans: bool,
     pub(crate) consume_fuel: bool,
     pub(crate) fuel_costs: FuelCosts,
     pub(crate) features: WasmFeatures,
@@ -54,6 +55,7 @@ impl Config {
             backtrace: cfg!(feature = "backtrace"),
             poison: false,
             interruptible: false,
+            canonical_nans: false,
             consume_fuel: false,
             fuel_costs: FuelCosts::default(),
             features: DEFAULT_FEATURES,
@@ -100,6 +102,16 @@ impl Config {
     /// [`InterruptHandle`](crate::InterruptHandle)s: loops look at a flag then. Default: false.
     pub fn epoch_interruption(&mut self, enable: bool) -> &mut Self {
         self.interruptible = enable;
+        self
+    }
+
+    /// Whether a NaN that arithmetic makes is always the canonical one, positive and with the
+    /// topmost bit of its payload alone. The specification leaves its sign, and for operands that are
+    /// NaNs its payload, to the machine: with this and the same inputs, a guest computes the same
+    /// bits on every machine. It costs a comparison and a branch for each such operator.
+    /// Default: false.
+    pub fn canonicalize_nans(&mut self, enable: bool) -> &mut Self {
+        self.canonical_nans = enable;
         self
     }
 
@@ -202,6 +214,7 @@ impl fmt::Debug for Config {
             .field("parallel", &self.parallel)
             .field("backtrace", &self.backtrace)
             .field("epoch_interruption", &self.interruptible)
+            .field("canonicalize_nans", &self.canonical_nans)
             .field("consume_fuel", &self.consume_fuel)
             .field("features", &self.features)
             .field("listener", &self.listener.is_some())

@@ -58,11 +58,13 @@ impl Engine {
         }
         Ok(Self {
             inner: Arc::new(EngineInner {
-                thunks: native::thunks(config.mode),
+                thunks: native::thunks(config.mode, config.consume_fuel),
                 isa: IsaOptions {
                     mode: config.mode,
                     poison: config.poison,
                     interruptible: config.interruptible,
+                    metered: config.consume_fuel,
+                    canonical_nans: config.canonical_nans,
                     features: native::features(),
                 },
                 costs: config.consume_fuel.then(|| Costs::new(config.fuel_costs)),

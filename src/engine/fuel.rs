@@ -1,14 +1,16 @@
 //! Fuel: what a store's guests may yet spend.
 //!
-//! Compiled code takes it from the call engine, region by region, and leaves when there is not
-//! enough. Operators whose cost depends on their operands are charged by the dispatcher.
+//! Compiled code holds it in a register, takes from it region by region, and leaves when there is
+//! not enough; while the host runs, it is in the call engine. Operators whose cost depends on their operands are charged by the dispatcher.
 #![allow(unsafe_code, reason = "compiled code and the store share the counter")]
 
+use super::backtrace::CheckTag;
 use super::caller::Caller;
 use super::context::{StoreContext, StoreContextMut};
-use super::store::{Store, StoreCore};
+use super::store::{Store, StoreCore, StoreInner};
 use super::suspend::{Stop, Suspension, suspend_or_trap};
-use crate::asm::abi::CallEngine;
+use super::{poison, run};
+use crate::asm::abi::{CallEngine, ExitCode};
 use crate::error::{Error, Result, Trap};
 
 #[cold]
@@ -62,6 +64,60 @@ impl StoreCore {
             return Ok(());
         }
         Err(not_configured())
+    }
+}
+
+/// Where the thunk that has just left keeps the fuel's register.
+///
+/// # Safety
+///
+/// `engine` is that of the store, and has left by an exit that is no trap.
+unsafe fn saved(core: &StoreCore, engine: *const CallEngine) -> *mut u64 {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let thunks = core.engine.thunks();
+        let at = match (*engine).exit {
+            ExitCode::CHECK_LOOP | ExitCode::CHECK_ENTRY | ExitCode::CHECK_FUEL => {
+                thunks.check_fuel
+            }
+            _ => thunks.exit_fuel,
+        };
+        (CheckTag::split((*engine).guest_sp).0 + at) as *mut u64
+    }
+}
+
+/// As [`run::dispatch`], for code that has its fuel in a register.
+///
+/// # Safety
+///
+/// As [`run::dispatch`].
+pub(crate) unsafe extern "C" fn dispatch<T: 'static, const POISON: bool>(
+    engine: *mut CallEngine,
+) -> u32 {
+    // SAFETY: the caller's promises. What the host calls meanwhile lies below the frame.
+    unsafe {
+        let core = &raw const (*(*engine).store.cast::<StoreInner<T>>()).core;
+        let saved = saved(&*core, engine);
+        (*engine).fuel = *saved;
+        let outcome = if POISON {
+            poison::dispatch::<T>(engine)
+        } else {
+            run::dispatch::<T>(engine)
+        };
+        *saved = (*engine).fuel;
+        outcome
+    }
+}
+
+/// A suspended guest is about to go on: with the fuel that the store has now.
+///
+/// # Safety
+///
+/// `engine` is that of the store, and as the guest has left it.
+pub(crate) unsafe fn go_on(core: &StoreCore, engine: *const CallEngine) {
+    if core.engine.costs().is_some() {
+        // SAFETY: the caller's promise; the frame is the guest's.
+        unsafe { *saved(core, engine) = (*engine).fuel };
     }
 }
 

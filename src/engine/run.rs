@@ -85,10 +85,12 @@ pub(crate) struct Activation {
 
 /// The dispatcher for a store whose data is a `T`.
 pub(crate) fn dispatcher<T: 'static>(engine: &Engine) -> Dispatch {
-    if engine.config().poison {
-        poison::dispatch::<T>
-    } else {
-        dispatch::<T>
+    let config = engine.config();
+    match (config.poison, config.consume_fuel) {
+        (false, false) => dispatch::<T>,
+        (true, false) => poison::dispatch::<T>,
+        (false, true) => fuel::dispatch::<T, false>,
+        (true, true) => fuel::dispatch::<T, true>,
     }
 }
 

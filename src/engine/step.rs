@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::backtrace::{CheckTag, Frames};
 use super::execution::{HostCall, HostError};
+use super::fuel;
 use super::func::Func;
 use super::future::HostFuture;
 use super::host::{self, HostFunc};
@@ -131,6 +132,7 @@ impl<T: 'static> Run<'_, T> {
                 }
                 State::Ready(frozen, next) => {
                     frozen.thaw(engine);
+                    fuel::go_on(&*self.core(), engine);
                     if !self.go_on(engine, next) {
                         (*engine).guest_sp = CheckTag::split((*engine).guest_sp).0;
                         ((*self.core()).machine.resume)(engine);

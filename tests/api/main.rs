@@ -14,6 +14,7 @@ mod linking;
 mod listeners;
 mod misuse;
 mod modules;
+mod nans;
 mod resumable;
 mod runtimes;
 mod signals;

@@ -35,6 +35,7 @@ pub(crate) fn compile_everywhere(engines: &[Engine], wasm: &[u8]) -> bool {
             target,
             explicit: true,
             interruptible: true,
+            canonical_nans: false,
             fuel: None,
             features: 0,
         };

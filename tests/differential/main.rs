@@ -4,6 +4,7 @@
 //! `PRONTO_FUZZ_COUNT=n` runs n modules, `PRONTO_FUZZ_SEED=s` begins at seed s. A module on which
 //! the two differ is left in the folder for temporary files.
 
+mod fuel;
 mod pronto_side;
 #[path = "../support/rng.rs"]
 mod rng;
@@ -41,6 +42,8 @@ enum Event {
     Memory(String, u64, u64),
     /// Elements, and which of them are null.
     Table(String, Vec<bool>),
+    /// Fuel that the call before this cost.
+    Spent(u64),
 }
 
 /// A value as bits; a reference as whether it is null.

@@ -14,8 +14,14 @@ pub(crate) fn run(wasm: &[u8], seed: u64) -> Vec<Event> {
         .signals_based_traps(seed.is_multiple_of(2))
         .debug_poison(seed % 4 < 2);
     let engine = Engine::new(&config).expect("an engine");
-    let module = Module::new(&engine, wasm).expect("a valid module");
-    let mut store = Store::new(&engine, Vec::new());
+    run_on(&engine, wasm, 0)
+}
+
+/// With so much fuel for each call, if the engine's guests pay.
+pub(crate) fn run_on(engine: &Engine, wasm: &[u8], fuel: u64) -> Vec<Event> {
+    let module = Module::new(engine, wasm).expect("a valid module");
+    let mut store = Store::new(engine, Vec::new());
+    let _ = store.set_fuel(fuel);
     // Names may repeat, so the items are told apart by their position among those of a kind.
     let mut imports = Vec::new();
     let mut counts = [0; 4];
@@ -38,7 +44,8 @@ pub(crate) fn run(wasm: &[u8], seed: u64) -> Vec<Event> {
             store
                 .data_mut()
                 .push(Event::Returned(String::new(), Vec::new()));
-            exports(&mut store, &module, instance);
+            spent(&mut store, fuel);
+            exports(&mut store, &module, instance, fuel);
         }
         Err(error) => {
             let event = failure("", &error);
@@ -79,8 +86,16 @@ fn host_func(store: &mut Store<Vec<Event>>, ty: FuncType, key: &str) -> pronto::
     })
 }
 
+/// Notes what a guest that pays has spent of its fuel, and fills it up.
+fn spent(store: &mut Store<Vec<Event>>, fuel: u64) {
+    if let Ok(left) = store.get_fuel() {
+        store.data_mut().push(Event::Spent(fuel - left));
+        store.set_fuel(fuel).expect("a guest that pays");
+    }
+}
+
 /// Calls every function three times, then looks at everything.
-fn exports(store: &mut Store<Vec<Event>>, module: &Module, instance: Instance) {
+fn exports(store: &mut Store<Vec<Event>>, module: &Module, instance: Instance, fuel: u64) {
     let mut names: Vec<String> = module
         .exports()
         .map(|export| export.name().to_string())
@@ -104,6 +119,7 @@ fn exports(store: &mut Store<Vec<Event>>, module: &Module, instance: Instance) {
                 Err(error) => failure(name, &error),
             };
             store.data_mut().push(event);
+            spent(store, fuel);
         }
     }
     for name in names {

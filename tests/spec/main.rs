@@ -35,7 +35,7 @@ fn files() -> Vec<TestFile<'static>> {
 }
 
 /// Runs everything with one configuration; panics with the list of failures.
-fn run(mode: &str, set: impl Fn(&mut Config)) {
+fn run(mode: &str, set: impl Fn(&mut Config)) -> Report {
     let files = files();
     let mut report = Report::default();
     let mut files_skipped = 0;
@@ -76,6 +76,29 @@ fn run(mode: &str, set: impl Fn(&mut Config)) {
     if env::var_os("PRONTO_SPEC_FILE").is_none() {
         assert!(report.executed() >= FLOOR, "only {}", report.executed());
     }
+    report
+}
+
+/// What the guests of all scripts spend, on every machine and in both memory modes.
+const FUEL: u64 = 53_802_114;
+
+fn spends_fuel(mode: &str, guard: bool) {
+    let report = run(mode, |config| {
+        config.signals_based_traps(guard).consume_fuel(true);
+    });
+    if env::var_os("PRONTO_SPEC_FILE").is_none() {
+        assert_eq!(report.fuel, FUEL, "{mode}");
+    }
+}
+
+#[test]
+fn explicit_metered() {
+    spends_fuel("explicit, metered", false);
+}
+
+#[test]
+fn guard_metered() {
+    spends_fuel("guard, metered", true);
 }
 
 #[test]

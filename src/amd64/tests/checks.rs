@@ -11,7 +11,7 @@ use crate::ir::types::Size;
 
 /// Every integer register that a function may use, the first result last.
 fn ints(mode: MemoryMode) -> impl Iterator<Item = Gpr> {
-    let file = reg_file(mode);
+    let file = reg_file(mode, false);
     let operands = file.operands.intersection(RegSet::INTS).into_iter();
     let rest = operands.map(|reg| reg.gpr()).filter(|reg| *reg != Gpr(0));
     rest.chain(file.saved_pins.iter().copied()).chain([Gpr(0)])

@@ -27,7 +27,7 @@ const FIRST_BYTE: Addr = Addr {
 /// `rax` = all integer arguments, each weighted; `xmm0` = likewise.
 fn combine_args(isa: &mut Amd64) {
     for at in 1..6 {
-        let reg = reg_file(MemoryMode::Explicit).int_args[at];
+        let reg = reg_file(MemoryMode::Explicit, false).int_args[at];
         isa.int_bin(IntBin::Mul, Size::S64, RAX, RAX, Rhs::Imm(10));
         isa.int_bin(IntBin::Add, Size::S64, RAX, RAX, Rhs::Reg(reg));
     }
@@ -114,7 +114,7 @@ fn enter_keeps_the_host_registers() {
 
 /// Fills the pins, does `middle`, and adds the pins up in `rdx`.
 fn with_pins(isa: &mut Amd64, mode: MemoryMode, middle: impl FnOnce(&mut Amd64)) {
-    let pins = reg_file(mode).saved_pins;
+    let pins = reg_file(mode, false).saved_pins;
     for (at, &pin) in pins.iter().enumerate() {
         isa.int_const(Size::S64, pin, 1000 << (4 * at));
     }
@@ -126,7 +126,7 @@ fn with_pins(isa: &mut Amd64, mode: MemoryMode, middle: impl FnOnce(&mut Amd64))
 }
 
 fn pin_sum(mode: MemoryMode) -> u64 {
-    let pins = reg_file(mode).saved_pins.len();
+    let pins = reg_file(mode, false).saved_pins.len();
     (0..pins).map(|at| 1000 << (4 * at)).sum()
 }
 
@@ -229,7 +229,7 @@ fn exits_that_leave_are_resumed() {
         assert_eq!(left.0, ExitCode::HOST_CALL);
         assert_eq!(world.engine.ints, [1, 2, 3, 4, 5, 6]);
         // The pins, then the return address; the frame begins above.
-        let saved = 8 * (reg_file(mode).saved_pins.len() + 1);
+        let saved = 8 * (reg_file(mode, false).saved_pins.len() + 1);
         let top = world.top();
         assert_eq!(left.1 + saved + 32, top);
         // Below the suspended frames there is room for others.

@@ -8,7 +8,7 @@ use super::disasm::{ints, touch};
 use super::{Amd64, GPRS, MODES, amd64};
 use crate::amd64::encode::Opcode;
 use crate::asm::abi::{
-    CHECK, EXIT, EXIT_ARG, ExitCode, FUEL, INSTANCE, INTERRUPT, MEMORY_BASE, MEMORY_BOUND, MEMORY0,
+    CHECK, EXIT, EXIT_ARG, ExitCode, INSTANCE, INTERRUPT, MEMORY_BASE, MEMORY_BOUND, MEMORY0,
     MemoryMode, REF_INSTANCE,
 };
 use crate::asm::isa::{Addr, Cell, Checked, Cond, InstanceItem, Isa};
@@ -352,7 +352,8 @@ fn checks_for_attention() {
 fn charges() {
     for cost in [1, 127, 128, 1 << 30] {
         let code = branches(|isa, label| isa.charge(cost, label));
-        assert_eq!(shape(&code[0]), (Mnemonic::Sub, Register::R14, FUEL));
+        assert_eq!(code[0].mnemonic(), Mnemonic::Sub);
+        assert_eq!(code[0].op0_register(), Register::R12);
         assert_eq!(code[0].immediate(1), u64::from(cost));
         assert_eq!(code[1].mnemonic(), Mnemonic::Jb);
     }

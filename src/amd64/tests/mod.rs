@@ -53,6 +53,8 @@ pub(super) fn amd64(mode: MemoryMode, features: u32) -> Amd64 {
         mode,
         poison: false,
         interruptible: false,
+        metered: false,
+        canonical_nans: false,
         features,
     });
     isa.begin(0);

@@ -440,7 +440,7 @@ fn islands_are_between_functions() {
 #[test]
 fn poison_fills_and_asserts() {
     let mut isa = amd64(MemoryMode::Explicit, 0);
-    let regs = crate::amd64::regs::reg_file(MemoryMode::Explicit).operands;
+    let regs = crate::amd64::regs::reg_file(MemoryMode::Explicit, false).operands;
     isa.clobber(regs);
     let written: Vec<Reg> = regs.collect();
     check_code(isa.buf.code(), &touch(&[], &written).keeping_flags());

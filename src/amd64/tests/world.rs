@@ -123,7 +123,7 @@ impl World {
             let (_, target) = builder.starts[reloc.func as usize];
             Amd64::patch_call(&mut code, reloc.pos as usize, target as usize);
         }
-        let thunks = entry::thunks(mode);
+        let thunks = entry::thunks(mode, false);
         // SAFETY: integers and pointers, for which zero is a value.
         let mut engine = unsafe { Box::new(MaybeUninit::<CallEngine>::zeroed()).assume_init() };
         let mut stack = vec![0u128; 1 << 14];

@@ -28,6 +28,8 @@ fn isa(mode: MemoryMode) -> Arm64 {
         mode,
         poison: false,
         interruptible: false,
+        metered: false,
+        canonical_nans: false,
         features: 0,
     });
     isa.begin(0);

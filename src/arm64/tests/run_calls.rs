@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicUsize;
 use super::machine::{Machine, Regs};
 use super::run_control::machines;
 use crate::arm64::Arm64;
+use crate::arm64::regs::file_of;
 use crate::asm::abi::{MemoryMode, TrapCode, VmFuncRef, VmInstance, VmMemory};
 use crate::asm::isa::{Cell, Frame, InstanceItem, Isa};
 use crate::asm::regs::Gpr;
@@ -18,7 +19,7 @@ const INDEX: Gpr = Gpr(15);
 
 /// A frame of that size with so many saved registers below the return address.
 fn frame(size: u32, saves: usize, check: bool) -> Frame {
-    let pins = &Arm64::regs(MemoryMode::Explicit).saved_pins;
+    let pins = &file_of(MemoryMode::Explicit, false).saved_pins;
     let first = size as i32 - 8 - 8 * saves as i32;
     let places = (0..).map(|i| first + 8 * i);
     Frame {

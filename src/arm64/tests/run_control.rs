@@ -3,6 +3,7 @@
 use super::machine::{Machine, Regs};
 use super::run_ints::{CMPS, cmp, values};
 use crate::arm64::Arm64;
+use crate::arm64::regs::file_of;
 use crate::asm::abi::{MemoryMode, TrapCode};
 use crate::asm::isa::{Cond, DivChecks, Isa, Rhs};
 use crate::asm::regs::{Fpr, Gpr, Reg, RegSet};
@@ -256,7 +257,7 @@ fn clobbering_fills_what_it_is_told_to() {
     assert_eq!(out.regs.x[25], 0xaaaa_aaaa_aaaa_aaaa);
     // As many as there are fit what one record may write.
     let code = machine.assemble(|isa| {
-        let file = Arm64::regs(MemoryMode::Guard);
+        let file = file_of(MemoryMode::Guard, false);
         isa.buf().reserve();
         isa.clobber(file.operands);
     });

@@ -5,6 +5,7 @@ use std::cell::Cell as StdCell;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::machine::{Machine, Regs};
+use crate::arm64::regs::file_of;
 use crate::arm64::{Arm64, entry};
 use crate::asm::abi::{self, CallEngine, Enter, ExitCode, MemoryMode, TrapCode, VmFuncRef};
 use crate::asm::isa::{Cell, Checked, Frame, Isa};
@@ -34,7 +35,7 @@ unsafe extern "C" fn dispatch(engine: *mut CallEngine) -> u32 {
 
 /// A function that sets every pin, leaves as `exit` says, and adds up the pins, `x0` and `x1`.
 fn function(isa: &mut Arm64, exit: impl Fn(&mut Arm64)) {
-    let pins = Arm64::regs(isa.mode).saved_pins;
+    let pins = file_of(isa.mode, false).saved_pins;
     let frame = Frame {
         size: 96,
         saves: pins.iter().copied().zip((0..).map(|i| 8 * i)).collect(),
@@ -84,7 +85,7 @@ impl Guest {
             }
             function(isa, &exit);
         });
-        let thunks = entry::thunks(mode);
+        let thunks = entry::thunks(mode, false);
         machine.engine.dispatch = dispatch as *const () as usize;
         machine.engine.builtin = thunks.builtin;
         machine.engine.listener = thunks.listener;

@@ -37,6 +37,8 @@ pub struct Report {
     /// Malformed texts that the text parser refuses, so that Pronto never sees them.
     text_only: usize,
     skipped: usize,
+    /// What guests have spent, if they pay: without exhaustions, since stacks differ in depth.
+    pub fuel: u64,
     /// What failed: script, line and why.
     pub failures: Vec<String>,
 }
@@ -136,6 +138,9 @@ impl<'r> Script<'r> {
         let mut linker = Linker::new(&engine);
         linker.allow_shadowing(true);
         spectest::define(&mut linker, &mut store, options.print)?;
+        if store.get_fuel().is_ok() {
+            store.set_fuel(u64::MAX)?;
+        }
         Ok(Self {
             engine,
             store,
@@ -149,6 +154,18 @@ impl<'r> Script<'r> {
     }
 
     fn directive(&mut self, directive: WastDirective<'_>) -> Outcome {
+        let exhausts = matches!(directive, WastDirective::AssertExhaustion { .. });
+        let before = self.store.get_fuel();
+        let outcome = self.serve(directive);
+        if let (Ok(before), Ok(after)) = (before, self.store.get_fuel())
+            && !exhausts
+        {
+            self.report.fuel += before - after;
+        }
+        outcome
+    }
+
+    fn serve(&mut self, directive: WastDirective<'_>) -> Outcome {
         match directive {
             WastDirective::Module(module) => self.module(module),
             WastDirective::ModuleDefinition(module) => self.definition(module),
