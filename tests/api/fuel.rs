@@ -1,7 +1,7 @@
 //! Guests that pay.
 
 use pronto::{
-    Caller, Config, Engine, FuelCosts, Instance, Linker, Result, Store, StoreLimits,
+    Caller, Config, Engine, Exit, FuelCosts, Instance, Linker, Result, Store, StoreLimits,
     StoreLimitsBuilder, Trap, Val,
 };
 
@@ -50,6 +50,14 @@ fn guest(engine: &Engine, wat: &str) -> (Store<Vec<u64>>, Instance) {
     (store, instance)
 }
 
+fn integer(value: &Val) -> i64 {
+    match value {
+        Val::I32(value) => i64::from(*value),
+        Val::I64(value) => *value,
+        _ => panic!("no integer: {value:?}"),
+    }
+}
+
 /// Calls with so much fuel: the result or trap, and what is left.
 fn run(
     store: &mut Store<Vec<u64>>,
@@ -62,12 +70,7 @@ fn run(
     let func = instance.get_func(&mut *store, name).unwrap();
     let mut results = vec![Val::I32(0); func.ty(&*store).results().len()];
     let called = func.call(&mut *store, params, &mut results);
-    let values = results.iter().map(|value| match value {
-        Val::I32(value) => i64::from(*value),
-        Val::I64(value) => *value,
-        _ => panic!("no integer"),
-    });
-    let outcome = called.map(|()| values.collect());
+    let outcome = called.map(|()| results.iter().map(integer).collect());
     (
         outcome.map_err(|error| error.trap()),
         store.get_fuel().unwrap(),
@@ -339,4 +342,43 @@ fn costs_that_would_allow_endless_loops_are_refused() {
     costs = FuelCosts::default();
     costs.call = 0;
     assert!(Engine::new(Config::new().fuel_costs(costs)).is_err());
+}
+
+/// However small the portions, the results and the total are those of a call that is never short.
+#[test]
+fn refills_go_on_exactly() {
+    each_metered(FuelCosts::default(), |engine| {
+        let (mut store, instance) = guest(engine, WORK);
+        for (name, params) in [
+            ("gcd", vec![Val::I32(1071), Val::I32(462)]),
+            ("table", vec![Val::I32(7)]),
+            ("fac", vec![Val::I64(6)]),
+            ("bulk", vec![Val::I32(640)]),
+        ] {
+            let (outcome, left) = run(&mut store, instance, name, &params, u64::MAX);
+            let (results, cost) = (outcome.unwrap(), u64::MAX - left);
+            let func = instance.get_func(&mut store, name).unwrap();
+            for first in 0..=cost {
+                let mut given = first;
+                store.set_fuel(first).unwrap();
+                let mut execution = func.start(&mut store, &params).unwrap();
+                let values = loop {
+                    match execution.run(&mut store).unwrap() {
+                        Exit::Returned(values) => break values,
+                        Exit::OutOfFuel => {
+                            assert!(given < cost, "{name}, {first}");
+                            let left = store.get_fuel().unwrap();
+                            store.set_fuel(left + 1).unwrap();
+                            given += 1;
+                        }
+                        exit => panic!("{name}, {first}: {exit:?}"),
+                    }
+                };
+                let values = values.iter().map(integer).collect::<Vec<_>>();
+                assert_eq!(values, results, "{name}, {first}");
+                let spent = given - store.get_fuel().unwrap();
+                assert_eq!(spent, cost, "{name}, {first}");
+            }
+        }
+    });
 }

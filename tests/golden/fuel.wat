@@ -15,56 +15,56 @@
 ;; $add
 ;;      sub rsp, 0x18
 ;;      mov r8d, eax
-;; L1   sub qword ptr [r14+0x68], 3
+;; L1   sub r12, 3
 ;;      jb L2
 ;;      lea eax, [r8+1]
 ;;      add rsp, 0x18
 ;;      ret
 ;; L2   mov dword ptr [r14+0x14], 3
 ;;      mov dword ptr [r14+0x10], 7
-;;      call qword ptr [r14+0xa8]
+;;      call qword ptr [r14+0xb0]
 ;;      jmp L1
 ;; $loops
 ;;      sub rsp, 0x18
 ;;      mov r8d, eax
-;; L1   sub qword ptr [r14+0x68], 5
+;; L1   sub r12, 5
 ;;      jb L3
 ;;      dec r8d
 ;;      test r8d, r8d
 ;;      jne L1
-;; L2   sub qword ptr [r14+0x68], 1
+;; L2   sub r12, 1
 ;;      jb L4
 ;;      mov eax, r8d
 ;;      add rsp, 0x18
 ;;      ret
 ;; L3   mov dword ptr [r14+0x14], 5
 ;;      mov dword ptr [r14+0x10], 7
-;;      call qword ptr [r14+0xa8]
+;;      call qword ptr [r14+0xb0]
 ;;      jmp L1
 ;; L4   mov dword ptr [r14+0x14], 1
 ;;      mov dword ptr [r14+0x10], 7
-;;      call qword ptr [r14+0xa8]
+;;      call qword ptr [r14+0xb0]
 ;;      jmp L2
 ;; $arms
 ;;      cmp rsp, [r14+8]
 ;;      jb L6
 ;;      sub rsp, 0x18
 ;;      mov [rsp], eax
-;; L1   sub qword ptr [r14+0x68], 1
+;; L1   sub r12, 1
 ;;      jb L7
 ;;      mov r11, [r14]
 ;;      mov r11, [r11+0x20]
 ;;      call qword ptr [r11]
-;; L2   sub qword ptr [r14+0x68], 2
+;; L2   sub r12, 2
 ;;      jb L8
 ;;      mov eax, [rsp]
 ;;      test eax, eax
 ;;      je L4
-;; L3   sub qword ptr [r14+0x68], 1
+;; L3   sub r12, 1
 ;;      jb L9
 ;;      mov eax, 1
 ;;      jmp L5
-;; L4   sub qword ptr [r14+0x68], 2
+;; L4   sub r12, 2
 ;;      jb L10
 ;;      mov eax, [rsp]
 ;;      mov r10d, eax
@@ -93,19 +93,19 @@
 ;; L6   call qword ptr [r14+0x58]
 ;; L7   mov dword ptr [r14+0x14], 1
 ;;      mov dword ptr [r14+0x10], 7
-;;      call qword ptr [r14+0xa8]
+;;      call qword ptr [r14+0xb0]
 ;;      jmp L1
 ;; L8   mov dword ptr [r14+0x14], 2
 ;;      mov dword ptr [r14+0x10], 7
-;;      call qword ptr [r14+0xa8]
+;;      call qword ptr [r14+0xb0]
 ;;      jmp L2
 ;; L9   mov dword ptr [r14+0x14], 1
 ;;      mov dword ptr [r14+0x10], 7
-;;      call qword ptr [r14+0xa8]
+;;      call qword ptr [r14+0xb0]
 ;;      jmp L3
 ;; L10  mov dword ptr [r14+0x14], 2
 ;;      mov dword ptr [r14+0x10], 7
-;;      call qword ptr [r14+0xa8]
+;;      call qword ptr [r14+0xb0]
 ;;      jmp L4
 
 ;; arm64:
@@ -113,9 +113,7 @@
 ;;      sub sp, sp, #0x20
 ;;      str x30, [sp, #0x18]
 ;;      mov w1, w0
-;; L1   ldr x16, [x28, #0x68]
-;;      subs x16, x16, #0x3
-;;      str x16, [x28, #0x68]
+;; L1   subs x25, x25, #0x3
 ;;      b.lo L2
 ;;      add w0, w1, #0x1
 ;;      ldr x30, [sp, #0x18]
@@ -125,22 +123,18 @@
 ;;      str w17, [x28, #0x14]
 ;;      mov w16, #0x7
 ;;      str w16, [x28, #0x10]
-;;      ldr x16, [x28, #0xa8]
+;;      ldr x16, [x28, #0xb0]
 ;;      blr x16
 ;;      b L1
 ;; $loops
 ;;      sub sp, sp, #0x20
 ;;      str x30, [sp, #0x18]
 ;;      mov w1, w0
-;; L1   ldr x16, [x28, #0x68]
-;;      subs x16, x16, #0x5
-;;      str x16, [x28, #0x68]
+;; L1   subs x25, x25, #0x5
 ;;      b.lo L3
 ;;      sub w1, w1, #0x1
 ;;      cbnz w1, L1
-;; L2   ldr x16, [x28, #0x68]
-;;      subs x16, x16, #0x1
-;;      str x16, [x28, #0x68]
+;; L2   subs x25, x25, #0x1
 ;;      b.lo L4
 ;;      mov w0, w1
 ;;      ldr x30, [sp, #0x18]
@@ -150,14 +144,14 @@
 ;;      str w17, [x28, #0x14]
 ;;      mov w16, #0x7
 ;;      str w16, [x28, #0x10]
-;;      ldr x16, [x28, #0xa8]
+;;      ldr x16, [x28, #0xb0]
 ;;      blr x16
 ;;      b L1
 ;; L4   mov w17, #0x1
 ;;      str w17, [x28, #0x14]
 ;;      mov w16, #0x7
 ;;      str w16, [x28, #0x10]
-;;      ldr x16, [x28, #0xa8]
+;;      ldr x16, [x28, #0xb0]
 ;;      blr x16
 ;;      b L2
 ;; $arms
@@ -167,29 +161,21 @@
 ;;      sub sp, sp, #0x20
 ;;      str x30, [sp, #0x18]
 ;;      str w0, [sp]
-;; L1   ldr x16, [x28, #0x68]
-;;      subs x16, x16, #0x1
-;;      str x16, [x28, #0x68]
+;; L1   subs x25, x25, #0x1
 ;;      b.lo L7
 ;;      ldr x16, [x28]
 ;;      ldr x17, [x16, #0x20]
 ;;      ldr x16, [x17]
 ;;      blr x16
-;; L2   ldr x16, [x28, #0x68]
-;;      subs x16, x16, #0x2
-;;      str x16, [x28, #0x68]
+;; L2   subs x25, x25, #0x2
 ;;      b.lo L8
 ;;      ldr w0, [sp]
 ;;      cbz w0, L4
-;; L3   ldr x16, [x28, #0x68]
-;;      subs x16, x16, #0x1
-;;      str x16, [x28, #0x68]
+;; L3   subs x25, x25, #0x1
 ;;      b.lo L9
 ;;      mov w0, #0x1
 ;;      b L5
-;; L4   ldr x16, [x28, #0x68]
-;;      subs x16, x16, #0x2
-;;      str x16, [x28, #0x68]
+;; L4   subs x25, x25, #0x2
 ;;      b.lo L10
 ;;      ldr w0, [sp]
 ;;      fmov s30, w0
@@ -207,27 +193,27 @@
 ;;      str w17, [x28, #0x14]
 ;;      mov w16, #0x7
 ;;      str w16, [x28, #0x10]
-;;      ldr x16, [x28, #0xa8]
+;;      ldr x16, [x28, #0xb0]
 ;;      blr x16
 ;;      b L1
 ;; L8   mov w17, #0x2
 ;;      str w17, [x28, #0x14]
 ;;      mov w16, #0x7
 ;;      str w16, [x28, #0x10]
-;;      ldr x16, [x28, #0xa8]
+;;      ldr x16, [x28, #0xb0]
 ;;      blr x16
 ;;      b L2
 ;; L9   mov w17, #0x1
 ;;      str w17, [x28, #0x14]
 ;;      mov w16, #0x7
 ;;      str w16, [x28, #0x10]
-;;      ldr x16, [x28, #0xa8]
+;;      ldr x16, [x28, #0xb0]
 ;;      blr x16
 ;;      b L3
 ;; L10  mov w17, #0x2
 ;;      str w17, [x28, #0x14]
 ;;      mov w16, #0x7
 ;;      str w16, [x28, #0x10]
-;;      ldr x16, [x28, #0xa8]
+;;      ldr x16, [x28, #0xb0]
 ;;      blr x16
 ;;      b L4
