@@ -89,3 +89,8 @@ fn main() -> Result<()> {
     assert_eq!(*store.data(), [6, 12, 24, 48, 96]);
     Ok(())
 }
+
+#[test]
+fn runs() {
+    main().expect("the example runs");
+}

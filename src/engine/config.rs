@@ -100,6 +100,12 @@ impl Config {
     /// Whether guests can be stopped from other threads, by epochs
     /// ([`Engine::increment_epoch`](crate::Engine::increment_epoch)) and by
     /// [`InterruptHandle`](crate::InterruptHandle)s: loops look at a flag then. Default: false.
+    ///
+    /// Between two looks lies at most: each operator of one function once, with what leaf
+    /// functions it calls do without loops; or 256 KiB of a `memory.fill` or `memory.copy`, 32 768
+    /// elements of a `table.fill` or `table.copy`; or one `memory.init`, `table.init` or growth of a
+    /// table as a whole; or a host function, which can ask for itself
+    /// ([`Caller::interrupt_handle`](crate::Caller::interrupt_handle)).
     pub fn epoch_interruption(&mut self, enable: bool) -> &mut Self {
         self.interruptible = enable;
         self
