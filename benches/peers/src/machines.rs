@@ -34,6 +34,7 @@ pub fn measure(options: &Options) -> Result<Table> {
                     target,
                     explicit,
                     interruptible: false,
+                    canonical_nans: false,
                     fuel: None,
                     features: 0,
                 };
