@@ -22,7 +22,7 @@
 ;;      ret
 ;; L2   mov dword ptr [r14+0x14], 3
 ;;      mov dword ptr [r14+0x10], 7
-;;      call qword ptr [r14+0xb0]
+;;      call qword ptr [r14+0xa8]
 ;;      jmp L1
 ;; $loops
 ;;      sub rsp, 0x18
@@ -39,11 +39,11 @@
 ;;      ret
 ;; L3   mov dword ptr [r14+0x14], 5
 ;;      mov dword ptr [r14+0x10], 7
-;;      call qword ptr [r14+0xb0]
+;;      call qword ptr [r14+0xa8]
 ;;      jmp L1
 ;; L4   mov dword ptr [r14+0x14], 1
 ;;      mov dword ptr [r14+0x10], 7
-;;      call qword ptr [r14+0xb0]
+;;      call qword ptr [r14+0xa8]
 ;;      jmp L2
 ;; $arms
 ;;      cmp rsp, [r14+8]
@@ -93,19 +93,19 @@
 ;; L6   call qword ptr [r14+0x58]
 ;; L7   mov dword ptr [r14+0x14], 1
 ;;      mov dword ptr [r14+0x10], 7
-;;      call qword ptr [r14+0xb0]
+;;      call qword ptr [r14+0xa8]
 ;;      jmp L1
 ;; L8   mov dword ptr [r14+0x14], 2
 ;;      mov dword ptr [r14+0x10], 7
-;;      call qword ptr [r14+0xb0]
+;;      call qword ptr [r14+0xa8]
 ;;      jmp L2
 ;; L9   mov dword ptr [r14+0x14], 1
 ;;      mov dword ptr [r14+0x10], 7
-;;      call qword ptr [r14+0xb0]
+;;      call qword ptr [r14+0xa8]
 ;;      jmp L3
 ;; L10  mov dword ptr [r14+0x14], 2
 ;;      mov dword ptr [r14+0x10], 7
-;;      call qword ptr [r14+0xb0]
+;;      call qword ptr [r14+0xa8]
 ;;      jmp L4
 
 ;; arm64:
@@ -123,7 +123,7 @@
 ;;      str w17, [x28, #0x14]
 ;;      mov w16, #0x7
 ;;      str w16, [x28, #0x10]
-;;      ldr x16, [x28, #0xb0]
+;;      ldr x16, [x28, #0xa8]
 ;;      blr x16
 ;;      b L1
 ;; $loops
@@ -144,14 +144,14 @@
 ;;      str w17, [x28, #0x14]
 ;;      mov w16, #0x7
 ;;      str w16, [x28, #0x10]
-;;      ldr x16, [x28, #0xb0]
+;;      ldr x16, [x28, #0xa8]
 ;;      blr x16
 ;;      b L1
 ;; L4   mov w17, #0x1
 ;;      str w17, [x28, #0x14]
 ;;      mov w16, #0x7
 ;;      str w16, [x28, #0x10]
-;;      ldr x16, [x28, #0xb0]
+;;      ldr x16, [x28, #0xa8]
 ;;      blr x16
 ;;      b L2
 ;; $arms
@@ -193,27 +193,27 @@
 ;;      str w17, [x28, #0x14]
 ;;      mov w16, #0x7
 ;;      str w16, [x28, #0x10]
-;;      ldr x16, [x28, #0xb0]
+;;      ldr x16, [x28, #0xa8]
 ;;      blr x16
 ;;      b L1
 ;; L8   mov w17, #0x2
 ;;      str w17, [x28, #0x14]
 ;;      mov w16, #0x7
 ;;      str w16, [x28, #0x10]
-;;      ldr x16, [x28, #0xb0]
+;;      ldr x16, [x28, #0xa8]
 ;;      blr x16
 ;;      b L2
 ;; L9   mov w17, #0x1
 ;;      str w17, [x28, #0x14]
 ;;      mov w16, #0x7
 ;;      str w16, [x28, #0x10]
-;;      ldr x16, [x28, #0xb0]
+;;      ldr x16, [x28, #0xa8]
 ;;      blr x16
 ;;      b L3
 ;; L10  mov w17, #0x2
 ;;      str w17, [x28, #0x14]
 ;;      mov w16, #0x7
 ;;      str w16, [x28, #0x10]
-;;      ldr x16, [x28, #0xb0]
+;;      ldr x16, [x28, #0xa8]
 ;;      blr x16
 ;;      b L4
