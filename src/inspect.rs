@@ -7,9 +7,8 @@ use std::ops::Range;
 use crate::amd64::Amd64;
 use crate::arm64::Arm64;
 use crate::asm::abi::{InstanceLayout, MemoryMode};
-use crate::asm::code::CodeBuf;
-use crate::asm::compile::{Context, Emitted, Emitter};
-use crate::asm::isa::{Isa, IsaOptions};
+use crate::asm::compile::{Context, Emitted, Emitter, OutOfLine, RecordStart};
+use crate::asm::isa::{Checked, Isa, IsaOptions};
 use crate::error::Error;
 use crate::ir::decode::{DEFAULT_FEATURES, Decoded, decode};
 use crate::ir::display::FuncDisplay;
@@ -59,10 +58,32 @@ pub struct InspectedFunc {
     pub code: Vec<u8>,
     /// What of the code is neither entry, prologue nor out of line.
     pub body: Range<usize>,
+    /// The code in pieces, in its order: all of it, and each record once.
+    pub pieces: Vec<Piece>,
     /// (code offset, offset in the module) of calls, traps and guarded accesses.
     pub sites: Vec<(u32, u32)>,
     /// (code offset, function) of the fields that direct calls leave to the linker.
     pub relocs: Vec<(u32, u32)>,
+}
+
+/// A piece of a function's code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Piece {
+    /// Its first byte; it ends where the next one starts, and may be empty.
+    pub start: usize,
+    /// Offset in the module of the operator, or the body, that it belongs to.
+    pub pos: u32,
+    /// What it does.
+    pub what: Work,
+}
+
+/// What a piece of code does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// The work of records, by index: of one, and of those behind it that are done along with it.
+    Records(Range<usize>),
+    /// Something beside them.
+    Other(String),
 }
 
 /// Compiles a module and shows each function.
@@ -86,19 +107,27 @@ pub fn inspect(wasm: &[u8], options: InspectOptions) -> Result<Vec<InspectedFunc
 pub fn code_size(wasm: &[u8], options: InspectOptions) -> Result<usize, Error> {
     let mut size = 0;
     match options.target {
-        Target::Amd64 => {
-            each_func::<Amd64>(wasm, options, |_, _, _, buf| size += buf.code().len())?
-        }
-        Target::Arm64 => {
-            each_func::<Arm64>(wasm, options, |_, _, _, buf| size += buf.code().len())?
-        }
+        Target::Amd64 => each_func::<Amd64>(wasm, options, |seen| {
+            size += seen.emitter.isa.buf().code().len()
+        })?,
+        Target::Arm64 => each_func::<Arm64>(wasm, options, |seen| {
+            size += seen.emitter.isa.buf().code().len()
+        })?,
     }
     Ok(size)
 }
 
 fn inspect_for<I: Isa>(wasm: &[u8], options: InspectOptions) -> Result<Vec<InspectedFunc>, Error> {
     let mut funcs = Vec::new();
-    each_func::<I>(wasm, options, |info, func, emitted, buf| {
+    each_func::<I>(wasm, options, |mut seen| {
+        let pieces = pieces(&mut seen);
+        let Seen {
+            info,
+            func,
+            emitted,
+            ..
+        } = seen;
+        let buf = seen.emitter.isa.buf();
         let records = func.records.iter();
         funcs.push(InspectedFunc {
             index: func.index,
@@ -109,6 +138,7 @@ fn inspect_for<I: Isa>(wasm: &[u8], options: InspectOptions) -> Result<Vec<Inspe
                 .collect(),
             code: buf.code().to_vec(),
             body: emitted.body as usize..emitted.cold as usize,
+            pieces,
             sites: buf
                 .sites
                 .iter()
@@ -124,10 +154,61 @@ fn inspect_for<I: Isa>(wasm: &[u8], options: InspectOptions) -> Result<Vec<Inspe
     Ok(funcs)
 }
 
+/// A function that was just compiled.
+struct Seen<'a, I> {
+    info: &'a ModuleInfo,
+    func: &'a Func,
+    emitted: Emitted,
+    starts: &'a [RecordStart],
+    emitter: &'a mut Emitter<I>,
+}
+
+/// The pieces of a function's code.
+fn pieces<I: Isa>(seen: &mut Seen<'_, I>) -> Vec<Piece> {
+    let Seen { func, emitted, .. } = *seen;
+    let other = |start: u32, pos, what: &str| Piece {
+        start: start as usize,
+        pos,
+        what: Work::Other(what.to_owned()),
+    };
+    let mut pieces = Vec::new();
+    if emitted.entry != 0 {
+        pieces.push(other(0, func.body_pos, "entry by reference"));
+    }
+    pieces.push(other(emitted.entry, func.body_pos, "prologue"));
+    for (nth, start) in seen.starts.iter().enumerate() {
+        let next = seen.starts.get(nth + 1);
+        let end = next.map_or(func.records.len(), |next| next.record);
+        pieces.push(Piece {
+            start: start.code as usize,
+            pos: func.records[start.record].pos,
+            what: Work::Records(start.record..end),
+        });
+    }
+    let outside = seen.emitter.out_of_line();
+    pieces.extend(outside.map(|(start, pos, what)| {
+        let what = match what {
+            OutOfLine::Trap(trap) => format!("trap {trap:?}"),
+            OutOfLine::Check(Checked::Loop) => "interruption".to_owned(),
+            OutOfLine::Check(Checked::Entry) => "interruption, or a full stack".to_owned(),
+            OutOfLine::Check(Checked::Fuel(cost)) => format!("less fuel than {cost}"),
+        };
+        other(start, pos, &what)
+    }));
+    if emitted.switch as usize != seen.emitter.isa.buf().code().len() {
+        pieces.push(other(
+            emitted.switch,
+            func.body_pos,
+            "call from another instance",
+        ));
+    }
+    pieces
+}
+
 fn each_func<I: Isa>(
     wasm: &[u8],
     options: InspectOptions,
-    mut see: impl FnMut(&ModuleInfo, &Func, Emitted, &CodeBuf),
+    mut see: impl FnMut(Seen<'_, I>),
 ) -> Result<(), Error> {
     let Decoded { info, bodies } = decode(wasm, DEFAULT_FEATURES)?;
     let mode = if options.explicit {
@@ -152,11 +233,17 @@ fn each_func<I: Isa>(
         costs: costs.as_ref(),
     };
     let (mut lowering, mut func) = (Lowering::default(), Func::default());
-    let mut emitter = Emitter::<I>::new(isa);
+    let (mut emitter, mut starts) = (Emitter::<I>::new(isa), Vec::new());
     for body in &bodies {
         lowering.lower(&info, wasm, body, costs.as_ref(), &mut func)?;
-        let emitted = emitter.emit(&cx, &func, false);
-        see(&info, &func, emitted, emitter.isa.buf());
+        let emitted = emitter.emit(&cx, &func, false, Some(&mut starts));
+        see(Seen {
+            info: &info,
+            func: &func,
+            emitted,
+            starts: &starts,
+            emitter: &mut emitter,
+        });
     }
     Ok(())
 }

@@ -11,10 +11,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::fmt::Write;
 use std::fs;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use pronto::FuelCosts;
-use pronto::inspect::{InspectOptions, InspectedFunc, Target, inspect};
+use pronto::inspect::{InspectOptions, InspectedFunc, Target, Work, inspect};
 use pronto_tools::disasm;
 
 const MACHINES: [(&str, Target); 2] = [("amd64", Target::Amd64), ("arm64", Target::Arm64)];
@@ -136,6 +137,46 @@ fn code_is_as_written() {
         differing.is_empty(),
         "{}\n`BLESS=1 cargo test --test golden` writes the files anew",
         differing.join("\n")
+    );
+}
+
+/// All code belongs to a piece, each record to one, and what is out of line to an operator.
+#[test]
+fn pieces_are_the_whole_code() {
+    let (mut along, mut traps) = (0, 0);
+    for golden in goldens() {
+        for (machine, target) in MACHINES {
+            for func in golden.compile(target) {
+                let at = format!("{} {machine} {}", golden.path.display(), func.index);
+                assert_eq!(func.pieces[0].start, 0, "{at}");
+                assert!(func.pieces.is_sorted_by_key(|piece| piece.start), "{at}");
+                assert!(func.pieces.last().unwrap().start <= func.code.len(), "{at}");
+                let mut done = 0;
+                for piece in &func.pieces {
+                    match &piece.what {
+                        Work::Records(records) => {
+                            assert_eq!(records.start, done, "{at}");
+                            assert!(!records.is_empty(), "{at}");
+                            assert_eq!(piece.pos, func.records[done].0, "{at}");
+                            let within = func.body.start..=func.body.end;
+                            assert!(within.contains(&piece.start), "{at}");
+                            done = records.end;
+                            along += records.len() - 1;
+                        }
+                        Work::Other(what) => {
+                            let Range { start, end } = func.body;
+                            assert!(piece.start <= start || piece.start >= end, "{at}: {what}");
+                            traps += usize::from(what.starts_with("trap "));
+                        }
+                    }
+                }
+                assert_eq!(done, func.records.len(), "{at}");
+            }
+        }
+    }
+    assert!(
+        along > 50 && traps > 20,
+        "{along} done along, {traps} traps"
     );
 }
 

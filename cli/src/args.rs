@@ -38,7 +38,7 @@ pub(crate) enum Command {
     Run(Run),
     /// Run scripts of the specification's test suite
     Wast(Wast),
-    /// Show what the compiler makes of a module: the records of each function, and its code
+    /// Show what the compiler makes of a module: the code of each function, beside its records
     Objdump(Objdump),
     /// Print a completion script
     #[command(hide = true)]
@@ -139,7 +139,8 @@ pub(crate) struct Objdump {
     #[arg(long, value_name = "MACHINE")]
     pub(crate) arch: Option<Arch>,
 
-    /// Show this function only: its name or its index, imports counted first; may be repeated
+    /// Show this function only: its name, one that it is exported under, or its index, imports
+    /// counted first; may be repeated
     #[arg(long = "func", value_name = "NAME|INDEX")]
     pub(crate) funcs: Vec<String>,
 
@@ -157,9 +158,11 @@ pub(crate) struct Objdump {
 }
 
 const OBJDUMP: &str = "\
-First come the records, each with the offset of its operator in the module; then the code, with its \
-own offsets, and beside calls, traps and accesses that may fault the offset of their operator. What \
-a direct call goes to is known only when a module is linked.";
+Below each record, which has the offset of its operator in the module, stands the code that was \
+written for it. A record without code was done along with a later one, or with the one before. Code \
+has offsets of its own, and beside calls, traps and accesses that may fault stands the offset of their \
+operator again. What a direct call goes to is known only when a module is linked; instructions that \
+not every such machine has are used only when a program runs.";
 
 impl Objdump {
     pub(crate) fn explicit(&self) -> bool {

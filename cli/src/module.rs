@@ -6,11 +6,11 @@ use pronto::{Error, format_err};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
-use wasmparser::{KnownCustom, Name, NameSectionReader, Parser, Payload, TypeRef};
+use wasmparser::{ExternalKind, KnownCustom, Name, NameSectionReader, Parser, Payload, TypeRef};
 
 /// What `file` holds, in the binary format.
 pub(crate) fn read_module(file: &Path) -> Result<Vec<u8>, Failure> {
-    let bytes = std::fs::read(file).map_err(|err| unreadable(file, err))?;
+    let bytes = std::fs::read(file).map_err(|err| Error::new(err).context("cannot read it"))?;
     if bytes.starts_with(b"\0asm") {
         return Ok(bytes);
     }
@@ -40,14 +40,17 @@ pub(crate) fn contents(wasm: &[u8]) -> String {
     format!("{imports} imports, {functions} functions, {code} bytes of code")
 }
 
-fn unreadable(file: &Path, err: std::io::Error) -> Failure {
-    let hint = match err.kind() {
-        std::io::ErrorKind::NotFound if file.extension().is_none() => {
-            Some("the first argument that is not an option is the file to run".to_owned())
+/// The functions that a valid module exports: their indices and names.
+pub(crate) fn exported_functions(wasm: &[u8]) -> Vec<(u32, &str)> {
+    let mut exported = Vec::new();
+    for payload in Parser::new(0).parse_all(wasm).flatten() {
+        if let Payload::ExportSection(section) = payload {
+            let exports = section.into_iter().flatten();
+            let funcs = exports.filter(|export| export.kind == ExternalKind::Func);
+            exported.extend(funcs.map(|export| (export.index, export.name)));
         }
-        _ => None,
-    };
-    Failure::Error(Error::new(err).context("cannot read it"), hint)
+    }
+    exported
 }
 
 /// Why a module is not taken, and what the reader may have meant.

@@ -1,12 +1,11 @@
-//! Shows what the compiler makes of a module: the records of each function, and its code.
+//! Shows what the compiler makes of a module: the code of each function, beside its records.
 
 use crate::args::{Arch, Color, Objdump};
-use crate::module::{read_module, rejected};
+use crate::module::{exported_functions, read_module, rejected};
 use crate::report::{Failure, report};
-
 use crate::symbols::demangle;
 use pronto::format_err;
-use pronto::inspect::{InspectOptions, InspectedFunc, Target, inspect};
+use pronto::inspect::{InspectOptions, InspectedFunc, Target, Work, inspect};
 use pronto_tools::disasm::{self, Line};
 use std::collections::BTreeMap;
 use std::io::{self, BufWriter, IsTerminal, Write};
@@ -43,22 +42,16 @@ fn show(given: &Objdump) -> Result<(), Failure> {
         features: 0,
     };
     let funcs = inspect(&wasm, options).map_err(|err| rejected(&wasm, err))?;
-    let wanted: Vec<&InspectedFunc> = funcs
-        .iter()
-        .filter(|func| given.funcs.is_empty() || given.funcs.iter().any(|f| is_named(func, f)))
-        .collect();
-    if wanted.is_empty() && !given.funcs.is_empty() {
-        let none = format_err!("it defines no function `{}`", given.funcs.join("` or `"));
-        let indices = match (funcs.first(), funcs.last()) {
-            (Some(first), Some(last)) => format!("{} to {}", first.index, last.index),
-            _ => "none".to_owned(),
-        };
-        let hint = format!("indices of functions with code: {indices}, imports come first");
-        return Err(Failure::hint(none, hint));
+    let wanted = wanted(&funcs, &given.funcs, &wasm)?;
+    if funcs.is_empty() {
+        eprintln!("note: `{}`: it defines no functions", given.file.display());
     }
     let stdout = io::stdout();
     let color = match given.color {
-        Color::Auto => stdout.is_terminal() && std::env::var_os("NO_COLOR").is_none(),
+        Color::Auto => {
+            let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+            stdout.is_terminal() && !unwanted
+        }
         Color::Always => true,
         Color::Never => false,
     };
@@ -72,13 +65,46 @@ fn show(given: &Objdump) -> Result<(), Failure> {
     Ok(out.out.flush().map_err(pronto::Error::new)?)
 }
 
-/// Whether `wanted` is the function's index or name, as the module has it or as its language does.
-fn is_named(func: &InspectedFunc, wanted: &str) -> bool {
+/// The functions that `names` choose; all if there are none.
+fn wanted<'a>(
+    funcs: &'a [InspectedFunc],
+    names: &[String],
+    wasm: &[u8],
+) -> Result<Vec<&'a InspectedFunc>, Failure> {
+    if names.is_empty() {
+        return Ok(funcs.iter().collect());
+    }
+    let exports = exported_functions(wasm);
+    let named = |func: &InspectedFunc, name: &String| is_named(func, name, &exports);
+    let unknown = names
+        .iter()
+        .filter(|name| !funcs.iter().any(|func| named(func, name)));
+    let unknown: Vec<&str> = unknown.map(String::as_str).collect();
+    if unknown.is_empty() {
+        let wanted = funcs
+            .iter()
+            .filter(|func| names.iter().any(|name| named(func, name)));
+        return Ok(wanted.collect());
+    }
+    let none = format_err!("it defines no function `{}`", unknown.join("` or `"));
+    let indices = match (funcs.first(), funcs.last()) {
+        (Some(first), Some(last)) => format!("{} to {}", first.index, last.index),
+        _ => "none".to_owned(),
+    };
+    let hint = format!("indices of functions with code: {indices}, imports come first");
+    Err(Failure::hint(none, hint))
+}
+
+/// Whether `wanted` is the function's index, or a name of it: one of its exports, or as the module
+/// has it or as its language does.
+fn is_named(func: &InspectedFunc, wanted: &str, exports: &[(u32, &str)]) -> bool {
+    let wanted = wanted.strip_prefix('$').unwrap_or(wanted);
     wanted.parse() == Ok(func.index)
-        || func.name.as_deref().is_some_and(|name| {
-            let wanted = wanted.strip_prefix('$').unwrap_or(wanted);
-            name == wanted || demangle(name) == wanted
-        })
+        || exports.contains(&(func.index, wanted))
+        || func
+            .name
+            .as_deref()
+            .is_some_and(|name| name == wanted || demangle(name) == wanted)
 }
 
 const TITLE: &str = "1";
@@ -117,49 +143,67 @@ impl<W: Write> Out<W> {
         );
         let title = self.paint(TITLE, &title);
         writeln!(self.out, "{title}")?;
-        self.ir(func)?;
-        writeln!(self.out)?;
-        self.code(func, target)?;
+        self.pieces(func, target)?;
         writeln!(self.out)
     }
 
-    /// What is known of the function, then its records, each with the offset of its operator in
-    /// the module.
-    fn ir(&mut self, func: &InspectedFunc) -> io::Result<()> {
-        let lines: Vec<&str> = func.ir.lines().collect();
-        let (known, records) = lines.split_at(lines.len().saturating_sub(func.records.len()));
+    /// What is known of the function; then its code in pieces, each below the records that it does.
+    fn pieces(&mut self, func: &InspectedFunc, target: Target) -> io::Result<()> {
+        let ir: Vec<&str> = func.ir.lines().collect();
+        let (known, records) = ir.split_at(ir.len().saturating_sub(func.records.len()));
         for line in known {
             writeln!(self.out, "{:10}{}", "", self.paint(IR, line))?;
         }
-        for line in records {
-            let start = line.find("  ").filter(|start| *start >= 6);
-            let (offset, record) = line.split_at(start.unwrap_or_default());
-            let offset = self.paint(OFFSET, offset);
-            writeln!(self.out, "{offset}{}", self.paint(IR, record))?;
+        let lines = disasm::lines(func, target);
+        let origins = origins(func, &lines);
+        let mut lines = lines.iter().peekable();
+        for (nth, piece) in func.pieces.iter().enumerate() {
+            match &piece.what {
+                Work::Records(range) => {
+                    for line in &records[range.clone()] {
+                        self.record(line)?;
+                    }
+                }
+                Work::Other(what) => {
+                    let line = format!("{:#8x}  ;; {what}", piece.pos);
+                    writeln!(self.out, "{}", self.paint(OFFSET, &line))?;
+                }
+            }
+            let next = func.pieces.get(nth + 1);
+            let end = next.map_or(func.code.len(), |next| next.start);
+            while let Some(line) = lines.next_if(|line| line.pos < end) {
+                self.instruction(line, origins.get(&line.pos).copied())?;
+            }
         }
         Ok(())
     }
 
-    /// The instructions. Beside those that can stop the guest stands the offset of what they do in
-    /// the module.
-    fn code(&mut self, func: &InspectedFunc, target: Target) -> io::Result<()> {
-        let lines = disasm::lines(func, target);
-        let origins = origins(func, &lines);
-        for line in lines {
-            let label = format!("{:<5}", line.label.as_deref().unwrap_or_default());
-            let (mnemonic, operands) = line.text.split_once(' ').unwrap_or((&line.text, ""));
-            let origin = origins.get(&line.pos);
-            let origin = origin.map(|offset| format!("{offset:#x}"));
-            writeln!(
-                self.out,
-                "{}  {}  {}{:<7} {operands}",
-                self.paint(OFFSET, &format!("{:>8}", origin.unwrap_or_default())),
-                self.paint(OFFSET, &format!("{:>5x}", line.pos)),
-                self.paint(LABEL, &label),
-                self.paint(MNEMONIC, mnemonic),
-            )?;
-        }
-        Ok(())
+    /// A record, with the offset of its operator in the module.
+    fn record(&mut self, line: &str) -> io::Result<()> {
+        let start = line.find("  ").filter(|start| *start >= 6);
+        let (offset, record) = line.split_at(start.unwrap_or_default());
+        let offset = self.paint(OFFSET, offset);
+        writeln!(self.out, "{offset}{}", self.paint(IR, record))
+    }
+
+    /// An instruction. Beside one that can stop the guest stands `origin`, the offset in the module
+    /// of the operator that it stops at.
+    fn instruction(&mut self, line: &Line, origin: Option<u32>) -> io::Result<()> {
+        let label = format!("{:<5}", line.label.as_deref().unwrap_or_default());
+        let (mnemonic, operands) = line.text.split_once(' ').unwrap_or((&line.text, ""));
+        let mnemonic = match operands {
+            "" => mnemonic.to_owned(),
+            _ => format!("{mnemonic:<7} "),
+        };
+        let origin = origin.map(|offset| format!("{offset:#x}"));
+        writeln!(
+            self.out,
+            "{}  {}  {}{}{operands}",
+            self.paint(OFFSET, &format!("{:>8}", origin.unwrap_or_default())),
+            self.paint(OFFSET, &format!("{:>5x}", line.pos)),
+            self.paint(LABEL, &label),
+            self.paint(MNEMONIC, &mnemonic),
+        )
     }
 }
 

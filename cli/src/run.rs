@@ -55,7 +55,7 @@ fn start(options: &Run, file: &Path, args: &[OsString]) -> Result<i32, Failure> 
     };
     let deadline = Deadline::start(options.timeout, file.to_owned());
     let args = utf8(args)?;
-    let wasm = read_module(file)?;
+    let wasm = read_module(file).map_err(|failure| perhaps_command(file, failure))?;
     timer.step("read");
     if options.verbose {
         timer.step(&format!("parse ({})", contents(&wasm)));
@@ -108,6 +108,17 @@ fn start(options: &Run, file: &Path, args: &[OsString]) -> Result<i32, Failure> 
     // The process ends: what these hold, the system frees faster.
     std::mem::forget((store, pre, linker, module, wasm));
     Ok(status)
+}
+
+/// `failure`, and if it may come of a mistyped command, that it was taken for a file.
+fn perhaps_command(file: &Path, failure: Failure) -> Failure {
+    match failure {
+        Failure::Error(err, None) if file.extension().is_none() && !file.exists() => Failure::hint(
+            err,
+            "the first argument that is not an option is the file to run",
+        ),
+        failure => failure,
+    }
 }
 
 fn utf8(args: &[OsString]) -> Result<Vec<String>, Failure> {

@@ -3,7 +3,7 @@
 //! The pass owns where values are; the backend owns how instructions look.
 
 use super::abi::{InstanceLayout, MemoryMode, Place, TrapCode};
-use super::code::CodeLabel;
+use super::code::{CodeBuf, CodeLabel};
 use super::frame::ZeroedHomes;
 use super::isa::{CheckLabels, Checked, Frame, Isa, IsaOptions};
 use super::memory::CheckedLocals;
@@ -55,6 +55,21 @@ pub(super) struct State {
     checks: Vec<Check>,
 }
 
+/// The code of a record starts here.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RecordStart {
+    pub(crate) code: u32,
+    /// Index of the record.
+    pub(crate) record: usize,
+}
+
+/// What a piece of code out of line is for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum OutOfLine {
+    Trap(TrapCode),
+    Check(Checked),
+}
+
 /// A check, whose way to the dispatcher is still to be written.
 #[derive(Debug)]
 struct Check {
@@ -92,8 +107,15 @@ impl<I: Isa> Emitter<I> {
         }
     }
 
-    /// Emits `func` into the backend's buffer.
-    pub(crate) fn emit(&mut self, cx: &Context<'_>, func: &Func, listened: bool) -> Emitted {
+    /// Emits `func` into the backend's buffer. Notes where the code of each record starts, if
+    /// someone wants to know; a record that has none was done along with the one before.
+    pub(crate) fn emit(
+        &mut self,
+        cx: &Context<'_>,
+        func: &Func,
+        listened: bool,
+        mut starts: Option<&mut Vec<RecordStart>>,
+    ) -> Emitted {
         for attempt in 0.. {
             self.isa.begin(attempt);
             let mut pass = Pass {
@@ -109,12 +131,28 @@ impl<I: Isa> Emitter<I> {
                 live: true,
                 epilogue: None,
             };
-            let emitted = pass.run();
+            let emitted = pass.run(starts.as_deref_mut());
             if self.isa.finish() {
                 return emitted;
             }
         }
         unreachable!("a machine has some branch that reaches")
+    }
+
+    /// What of the emitted function is out of line: where it starts, the operator in the module
+    /// that it belongs to, and what it is for.
+    pub(crate) fn out_of_line(&mut self) -> impl Iterator<Item = (u32, u32, OutOfLine)> {
+        let buf: &CodeBuf = self.isa.buf();
+        let traps = buf.colds.iter();
+        let traps = traps.map(|cold| (cold.label, cold.wasm_pos, OutOfLine::Trap(cold.trap)));
+        let checks = self.state.checks.iter();
+        let checks = checks.map(|check| {
+            let what = OutOfLine::Check(check.what);
+            (check.labels.attention, check.wasm_pos, what)
+        });
+        traps
+            .chain(checks)
+            .filter_map(|(label, pos, what)| Some((buf.label_offset(label)?, pos, what)))
     }
 }
 
@@ -138,11 +176,12 @@ pub(super) struct Pass<'a, I> {
 }
 
 impl<I: Isa> Pass<'_, I> {
-    fn run(&mut self) -> Emitted {
+    fn run(&mut self, starts: Option<&mut Vec<RecordStart>>) -> Emitted {
         let func = self.func;
         self.begin();
         self.st.canonical = 0;
         self.st.bounds.clear();
+        self.st.checks.clear();
         let buf = self.isa.buf();
         buf.wasm_pos = func.body_pos;
         buf.sites.start(func.body_pos);
@@ -157,13 +196,9 @@ impl<I: Isa> Pass<'_, I> {
         self.isa.buf().bind(entry_label);
         self.enter_function();
         let body = self.isa.buf().offset();
-        while let Some(record) = self.records.get(self.at) {
-            let buf = self.isa.buf();
-            buf.reserve();
-            buf.wasm_pos = record.pos;
-            self.at += 1;
-            self.op(&record.op);
-            self.st.regs.held = super::regs::RegSet::EMPTY;
+        match starts {
+            None => self.emit_records(self.records.len()),
+            Some(starts) => self.emit_noted(starts),
         }
         let cold = self.isa.buf().offset();
         self.cold_traps();
@@ -180,6 +215,31 @@ impl<I: Isa> Pass<'_, I> {
             cold,
             switch: switch_at,
             frame: self.st.frame.size,
+        }
+    }
+
+    /// Emits the records before `end`, and what the last of them does of those behind it.
+    #[inline(never)]
+    fn emit_records(&mut self, end: usize) {
+        let records = &self.records[..end];
+        while let Some(record) = records.get(self.at) {
+            let buf = self.isa.buf();
+            buf.reserve();
+            buf.wasm_pos = record.pos;
+            self.at += 1;
+            self.op(&record.op);
+            self.st.regs.held = super::regs::RegSet::EMPTY;
+        }
+    }
+
+    /// Emits all records, one at a time.
+    fn emit_noted(&mut self, starts: &mut Vec<RecordStart>) {
+        starts.clear();
+        while self.at < self.records.len() {
+            let code = self.isa.buf().offset();
+            let record = self.at;
+            starts.push(RecordStart { code, record });
+            self.emit_records(record + 1);
         }
     }
 
@@ -314,13 +374,15 @@ impl<I: Isa> Pass<'_, I> {
     }
 
     fn cold_checks(&mut self) {
-        for check in std::mem::take(&mut self.st.checks) {
+        let checks = std::mem::take(&mut self.st.checks);
+        for check in &checks {
             let buf = self.isa.buf();
             buf.reserve();
             buf.wasm_pos = check.wasm_pos;
             buf.bind(check.labels.attention);
             self.isa.leave_check(check.what, check.labels.passed);
         }
+        self.st.checks = checks;
     }
 
     /// Pays for a region. One that has come back with more fuel pays anew.

@@ -159,7 +159,7 @@ impl<I: Isa> Worker<I> {
         self.lowering
             .lower(cx.module, bytes, body, cx.costs, &mut self.func)?;
         let listened = listen.is_some_and(|listen| listen(FuncIdx(body.index)));
-        let emitted = self.emitter.emit(cx, &self.func, listened);
+        let emitted = self.emitter.emit(cx, &self.func, listened, None);
         let buf = self.emitter.isa.buf();
         let start = part.bytes.len();
         let end = start + buf.code().len();

@@ -13,6 +13,9 @@ fn a_missing_file() {
             "the first argument that is not an option is the file to run",
         ],
     );
+    let dump = pronto(&["objdump", "no-such"]);
+    dump.failed(1, &["`no-such`: cannot read it"]);
+    assert_eq!(dump.stderr.lines().count(), 1, "{dump:?}");
     pronto(&[file("examples")]).failed(1, &["cannot read it", "directory"]);
 }
 

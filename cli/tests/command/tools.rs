@@ -98,6 +98,58 @@ fn code_of_either_machine() {
     }
 }
 
+/// The lines below the one that says `words`, up to the next that says no instruction.
+fn below<'a>(dump: &'a str, words: &str) -> Vec<&'a str> {
+    let mut lines = dump.lines().skip_while(|line| !line.ends_with(words));
+    assert!(lines.next().is_some(), "no `{words}` in: {dump}");
+    // Code has its own offset in the second column, without `0x`.
+    let is_code = |line: &&str| {
+        let column = line.get(10..15).unwrap_or_default();
+        usize::from_str_radix(column.trim_start(), 16).is_ok()
+    };
+    lines.take_while(is_code).collect()
+}
+
+#[test]
+fn code_stands_below_its_record() {
+    let program = r#"(module (memory 1)
+        (func $quotient (param $a i32) (param $b i32) (result i32)
+            (if (i32.lt_u (local.get $a) (local.get $b)) (then (return (i32.const 7))))
+            (i32.store (i32.const 16) (local.get $a))
+            (i32.div_u (local.get $a) (local.get $b))))"#;
+    let program = Scratch::new("quotient.wat", program);
+    for (arch, store, divide) in [
+        ("amd64", "mov     [r15+0x10]", "div"),
+        ("arm64", "str", "udiv"),
+    ] {
+        let dump = pronto(&["objdump", "--arch", arch, program.path()]).stdout;
+        let has = |words, mnemonic: &str| {
+            let code = below(&dump, words);
+            assert!(
+                code.iter().any(|line| line.contains(mnemonic)),
+                "{code:?} of {dump}"
+            );
+        };
+        has("i32.store (local.get 0)", store);
+        has("i32.div_u", divide);
+        has(";; trap IntegerDivisionByZero", "");
+        // The trap's code has the offset of the division.
+        let offset = |words: &str| {
+            let line = dump.lines().find(|line| line.ends_with(words)).unwrap();
+            line.split_whitespace().next().unwrap()
+        };
+        assert_eq!(offset("i32.div_u"), offset(";; trap IntegerDivisionByZero"));
+        // A comparison and the branch that takes it are one.
+        let lines: Vec<&str> = dump.lines().collect();
+        let compares = lines
+            .iter()
+            .position(|line| line.contains("i32.lt_u"))
+            .unwrap();
+        assert!(lines[compares + 1].contains("  if L"), "{dump}");
+        assert!(!below(&dump, lines[compares + 1]).is_empty(), "{dump}");
+    }
+}
+
 #[test]
 fn functions_are_chosen_by_name_or_index() {
     let library = Scratch::new("lib.wat", LIBRARY);
@@ -118,9 +170,28 @@ fn functions_are_chosen_by_name_or_index() {
         titles(&["--func", "5", "--func", "deep"]),
         ["function 5 $load", "function 6 $deep"]
     );
+    // Without a name of its own, by its export.
+    assert_eq!(titles(&["--func", "half"]), ["function 3"]);
     let none = pronto(&["objdump", "--func", "nowhere", library.path()]);
     none.failed(1, &["no function `nowhere`", "0 to 6"]);
+    let one = pronto(&["objdump", "--func", "load", "--func", "7", library.path()]);
+    one.failed(1, &["no function `7`\n"]);
     pronto(&["objdump", "--arch", "mips", library.path()]).failed(2, &["amd64", "arm64"]);
+}
+
+#[test]
+fn a_module_without_functions() {
+    let empty = Scratch::new(
+        "empty.wat",
+        "(module (import \"a\" \"b\" (func)) (memory 1))",
+    );
+    let ended = pronto(&["objdump", empty.path()]);
+    assert_eq!((ended.status, ended.stdout.as_str()), (0, ""));
+    assert!(
+        ended.stderr.contains("empty.wat`: it defines no functions"),
+        "{ended:?}"
+    );
+    pronto(&["objdump", "--func", "0", empty.path()]).failed(1, &["no function `0`", "code: none"]);
 }
 
 #[test]
@@ -150,6 +221,6 @@ fn colours_are_for_terminals() {
     for part in colourful.split("\x1b[") {
         stripped.push_str(part.split_once('m').map_or(part, |(_, rest)| rest));
     }
-    assert!(stripped.contains("i32.load"));
+    assert_eq!(stripped, plain);
     assert_eq!(plain, dump(&["--color", "never"]));
 }
