@@ -7,7 +7,7 @@ use crate::report::{Failure, chain, report, report_trap};
 use crate::timeout::Deadline;
 use pronto::{Engine, Error, Func, Instance, Linker, Module, Result, Store, Val, format_err};
 use pronto_wasi::WasiCtxBuilder;
-use pronto_wasi::p1::{WasiP1Ctx, add_to_linker_sync};
+use pronto_wasi::p1::{WasiP1Ctx, add_imports_to_linker_sync};
 use std::ffi::OsString;
 use std::fmt::Write;
 use std::net::TcpListener;
@@ -70,12 +70,7 @@ fn start(options: &Run, file: &Path, args: &[OsString]) -> Result<i32, Failure> 
         wasm.len()
     ));
     let mut linker = Linker::new(&engine);
-    if module
-        .imports()
-        .any(|import| import.module() == "wasi_snapshot_preview1")
-    {
-        add_to_linker_sync(&mut linker, |ctx: &mut WasiP1Ctx| ctx)?;
-    }
+    add_imports_to_linker_sync(&mut linker, &module, |ctx: &mut WasiP1Ctx| ctx)?;
     let mut store = Store::new(&engine, context(options, file, &args)?);
     if options.timeout.is_some() {
         deadline.watch(store.interrupt_handle()?);

@@ -252,11 +252,9 @@ impl<'m> Lowerer<'m> {
         /// Two, and one that pays.
         const RECORDS: u32 = 3;
 
-        self.recorder
-            .out
-            .records
-            .reserve((RECORDS * BYTES) as usize);
         let end = self.end().min(self.next.saturating_add(BYTES));
+        let most = RECORDS * end.saturating_sub(self.next);
+        self.recorder.out.records.reserve(most as usize);
         while self.next < end {
             self.recorder.pos = self.next;
             if METERED && let Some(meter) = &mut self.meter {

@@ -32,6 +32,9 @@ impl Deref for Records {
 }
 
 impl Records {
+    /// Records that there is memory for at once: those of most functions.
+    const FIRST: usize = 2048;
+
     pub(super) fn clear(&mut self) {
         self.len = 0;
     }
@@ -50,8 +53,11 @@ impl Records {
             op: Op::Drop,
             pos: 0,
         };
-        let len = (2 * self.buffer.len()).max(self.len + count);
-        self.buffer.resize(len, nothing);
+        if self.buffer.capacity() == 0 {
+            self.buffer.reserve(Self::FIRST);
+        }
+        // What is not needed yet is not written either: a small module's life is page faults.
+        self.buffer.resize(self.len + count, nothing);
     }
 
     #[inline(always)]

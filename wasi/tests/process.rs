@@ -5,7 +5,7 @@ mod common;
 use common::Guest;
 use common::names::*;
 use pronto::{Engine, I32Exit, Linker, Module, Store};
-use pronto_wasi::p1::{WasiP1Ctx, add_to_linker_sync};
+use pronto_wasi::p1::{WasiP1Ctx, add_imports_to_linker_sync, add_to_linker_sync};
 use pronto_wasi::{HostMonotonicClock, HostWallClock, WasiCtxBuilder};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -256,4 +256,41 @@ fn a_store_may_hold_more_than_the_state() {
         .unwrap();
     assert_eq!(run.call(&mut store, ()).unwrap(), 0);
     assert_eq!(store.data().calls, 2);
+}
+
+#[test]
+fn only_what_a_module_imports() {
+    const MODULE: &str = "wasi_snapshot_preview1";
+    let engine = Engine::default();
+    let with = |text: &str| Module::new(&engine, wat::parse_str(text).unwrap()).unwrap();
+    let link = |linker: &mut Linker<WasiP1Ctx>, module: &Module| {
+        add_imports_to_linker_sync(linker, module, |ctx: &mut WasiP1Ctx| ctx)
+    };
+    let ends = with(
+        r#"(module
+        (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+        (import "wasi_snapshot_preview1" "sched_yield" (func $yield (result i32)))
+        (memory (export "memory") 0)
+        (func (export "run") (call $exit (i32.add (i32.const 7) (call $yield)))))"#,
+    );
+    let other = with(r#"(module (import "env" "fd_close" (func (param i32) (result i32))))"#);
+    let closes = with(
+        r#"(module
+        (import "wasi_snapshot_preview1" "fd_close" (func (param i32) (result i32))))"#,
+    );
+    let mut store = Store::new(&engine, WasiCtxBuilder::new().build_p1());
+    let mut linker = Linker::new(&engine);
+    link(&mut linker, &other).unwrap();
+    assert!(linker.get(&mut store, MODULE, "fd_close").is_none());
+    link(&mut linker, &ends).unwrap();
+    assert!(linker.get(&mut store, MODULE, "sched_yield").is_some());
+    assert!(linker.instantiate(&mut store, &closes).is_err());
+    let instance = linker.instantiate(&mut store, &ends).unwrap();
+    let run = instance
+        .get_typed_func::<(), ()>(&mut store, "run")
+        .unwrap();
+    let err = run.call(&mut store, ()).unwrap_err();
+    assert_eq!(err.downcast_ref::<I32Exit>(), Some(&I32Exit(7)));
+    // They are defined already.
+    assert!(link(&mut linker, &ends).is_err());
 }
