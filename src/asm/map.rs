@@ -9,7 +9,10 @@ use crate::error::{Error, Result};
 
 /// Mappings at least so large ask for huge pages: a large module is written and run without a
 /// fault for every few kilobytes of it.
-const HUGE: usize = 4 << 20;
+const HUGE: usize = 2 << 20;
+
+/// Such mappings are at least so large, as a smaller one need not contain a whole huge page.
+const MIN_HUGE: usize = 4 << 20;
 
 /// Mappings for the code of small modules, which are kept for the next ones.
 #[derive(Default)]
@@ -88,14 +91,20 @@ impl CodeBytes {
         if capacity <= self.capacity() {
             return Ok(());
         }
+        let huge = cfg!(target_os = "linux") && capacity >= HUGE;
+        let capacity = if huge {
+            capacity.max(MIN_HUGE)
+        } else {
+            capacity
+        };
         let mut map = MmapMut::map_anon(capacity).map_err(failed)?;
         #[cfg(target_os = "linux")]
-        if capacity >= HUGE {
+        if huge {
             // A kernel without huge pages does without.
             let _ = map.advise(memmap2::Advice::HugePage);
         }
         map[..self.len].copy_from_slice(self);
-        let ahead = capacity > SMALL && capacity < HUGE;
+        let ahead = capacity > SMALL && !huge;
         self.populated = if ahead { self.len } else { capacity };
         self.map = Some(map);
         Ok(())
