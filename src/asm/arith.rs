@@ -6,7 +6,7 @@ use super::merge::Test;
 use super::place::extended;
 use super::regs::{Gpr, Reg, RegSet};
 use super::stack::{Loc, Operand, class};
-use crate::ir::op::{Div, FloatBin, FloatCmp, FloatUn, IntBin, IntCmp, IntUn, Shift, Src};
+use crate::ir::op::{Below, Div, FloatBin, FloatCmp, FloatUn, IntBin, IntCmp, IntUn, Shift, Src};
 use crate::ir::types::{Size, ValType};
 
 /// Positive, with the topmost bit of the payload alone.
@@ -44,12 +44,12 @@ fn rhs_reg(rhs: Rhs) -> RegSet {
 
 impl<I: Isa> Pass<'_, I> {
     #[inline(never)]
-    pub(super) fn int_bin(&mut self, op: IntBin, size: Size, src: Src) {
+    pub(super) fn int_bin(&mut self, op: IntBin, size: Size, below: Below, src: Src) {
         if let Src::Const(value) = src {
-            let lhs = self.pop();
+            let lhs = self.pop_below(below);
             return self.int_bin_const(op, size, lhs, value);
         }
-        let (mut rhs, mut lhs) = (self.pop_src(src, int(size)), self.pop());
+        let (mut rhs, mut lhs) = (self.pop_src(src, int(size)), self.pop_below(below));
         if op.commutes() && lhs.is_late() && !rhs.is_late() {
             (lhs, rhs) = (rhs, lhs);
         }
@@ -112,12 +112,12 @@ impl<I: Isa> Pass<'_, I> {
     }
 
     #[inline(never)]
-    pub(super) fn shift(&mut self, op: Shift, size: Size, src: Src) {
+    pub(super) fn shift(&mut self, op: Shift, size: Size, below: Below, src: Src) {
         if let Src::Const(count) = src {
-            let lhs = self.pop();
+            let lhs = self.pop_below(below);
             return self.shift_by(op, size, lhs, count as u64);
         }
-        let (count, lhs) = (self.pop_src(src, int(size)), self.pop());
+        let (count, lhs) = (self.pop_src(src, int(size)), self.pop_below(below));
         if let Some(bits) = count.constant() {
             return self.shift_by(op, size, lhs, bits);
         }
@@ -241,10 +241,10 @@ impl<I: Isa> Pass<'_, I> {
     }
 
     #[inline(never)]
-    pub(super) fn int_cmp(&mut self, mut cmp: IntCmp, size: Size, src: Src) {
+    pub(super) fn int_cmp(&mut self, mut cmp: IntCmp, size: Size, below: Below, src: Src) {
         let (lhs, rhs) = match src {
             Src::Const(value) if I::imm_fits(ImmUse::Cmp, size, value.into()) => {
-                let lhs = self.pop();
+                let lhs = self.pop_below(below);
                 if value == 0
                     && matches!(cmp, IntCmp::LtS | IntCmp::GeS)
                     && self.bit_test(lhs, sign(size), cmp == IntCmp::GeS)
@@ -254,7 +254,7 @@ impl<I: Isa> Pass<'_, I> {
                 (self.read(lhs), Rhs::Imm(value.into()))
             }
             Src::Const(_) | Src::Stack | Src::Local(_) => {
-                let (mut rhs, mut lhs) = (self.pop_src(src, int(size)), self.pop());
+                let (mut rhs, mut lhs) = (self.pop_src(src, int(size)), self.pop_below(below));
                 if lhs.is_late() && !rhs.is_late() {
                     (lhs, rhs) = (rhs, lhs);
                     cmp = cmp.swapped();
@@ -278,8 +278,8 @@ impl<I: Isa> Pass<'_, I> {
     }
 
     #[inline(never)]
-    pub(super) fn float_bin(&mut self, op: FloatBin, size: Size, src: Src) {
-        let (rhs, lhs) = (self.pop_src(src, float(size)), self.pop());
+    pub(super) fn float_bin(&mut self, op: FloatBin, size: Size, below: Below, src: Src) {
+        let (rhs, lhs) = (self.pop_src(src, float(size)), self.pop_below(below));
         let rhs = self.float_rhs(rhs);
         let lhs = self.read_lhs(lhs);
         let dst = self.dst(float(size), RegSet::one(lhs));

@@ -292,13 +292,13 @@ impl<I: Isa> Pass<'_, I> {
                 self.pop();
             }
             Op::Select => self.select(),
-            Op::IntBin(op, size, src) => self.int_bin(op, size, src),
-            Op::Shift(op, size, src) => self.shift(op, size, src),
+            Op::IntBin(op, size, below, src) => self.int_bin(op, size, below, src),
+            Op::Shift(op, size, below, src) => self.shift(op, size, below, src),
             Op::Div(op, size) => self.div(op, size),
-            Op::IntCmp(cmp, size, src) => self.int_cmp(cmp, size, src),
+            Op::IntCmp(cmp, size, below, src) => self.int_cmp(cmp, size, below, src),
             Op::Eqz(size, src) => self.eqz(size, src),
             Op::IntUn(op, size) => self.int_un(op, size),
-            Op::FloatBin(op, size, src) => self.float_bin(op, size, src),
+            Op::FloatBin(op, size, below, src) => self.float_bin(op, size, below, src),
             Op::FloatUn(op, size) => self.float_un(op, size),
             Op::FloatCmp(cmp, size) => self.float_cmp(cmp, size),
             Op::Wrap => self.extend(false, ValType::I32),
@@ -320,9 +320,10 @@ impl<I: Isa> Pass<'_, I> {
             Op::Store {
                 store,
                 offset,
+                addr,
                 value,
                 ..
-            } => self.store(store, offset, value),
+            } => self.store(store, offset, addr, value.unpack()),
             Op::MemorySize(memory) => self.memory_size(memory),
             Op::Builtin(builtin) => self.builtin(builtin),
             Op::Fuel(cost) => self.fuel(cost),

@@ -8,7 +8,7 @@ use super::isa::{Compound, Isa};
 use super::merge::Test;
 use super::regs::RegSet;
 use super::stack::Operand;
-use crate::ir::op::{IntBin, Op, Shift, Src};
+use crate::ir::op::{Below, IntBin, Op, Shift, Src};
 use crate::ir::types::{Size, ValType};
 
 impl Compound {
@@ -40,7 +40,7 @@ impl<I: Isa> Pass<'_, I> {
         if !I::COMPOUND_OPERANDS {
             return false;
         }
-        let Some(Op::IntBin(op, next, src)) = self.peek() else {
+        let Some(Op::IntBin(op, next, Below::STACK, src)) = self.peek() else {
             return false;
         };
         // An operand that the record names stands behind the value at hand.

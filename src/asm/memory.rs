@@ -5,7 +5,7 @@ use super::compile::Pass;
 use super::isa::{Addr, ImmUse, InstanceItem, Isa, Rhs, StoreSrc};
 use super::regs::RegSet;
 use super::stack::{Loc, Operand};
-use crate::ir::op::{IntBin, Load, Src, Store};
+use crate::ir::op::{Below, IntBin, Load, Src, Store};
 use crate::ir::types::{FuncIdx, GlobalIdx, MemIdx, PAGE_SIZE, Size, TableIdx, ValType};
 
 const _: () = assert!(GUARD_OFFSET <= MAX_OFFSET);
@@ -161,7 +161,7 @@ impl<I: Isa> Pass<'_, I> {
     }
 
     #[inline(never)]
-    pub(super) fn store(&mut self, mut store: Store, offset: u32, value: Src) {
+    pub(super) fn store(&mut self, mut store: Store, offset: u32, addr: Below, value: Src) {
         // Of a constant, only the bytes that are stored matter.
         let value = self.pop_src(value, ValType::I64);
         let mut src = None;
@@ -183,7 +183,7 @@ impl<I: Isa> Pass<'_, I> {
             Some(src) => src,
             None => StoreSrc::Reg(self.read(value)),
         };
-        let addr = self.pop();
+        let addr = self.pop_below(addr);
         let addr = self.address(addr, offset, store.bytes());
         self.isa.store(store, src, addr);
     }

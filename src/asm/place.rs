@@ -4,7 +4,7 @@ use super::compile::Pass;
 use super::isa::{Cell, FloatRhs, ImmUse, Isa, Rhs};
 use super::regs::{Fpr, Gpr, Reg, RegSet};
 use super::stack::{Loc, NONE, Operand, Owner, class};
-use crate::ir::op::{Op, Src};
+use crate::ir::op::{Below, Op, Src};
 use crate::ir::types::{LocalIdx, Size, ValType, Width};
 
 impl<I: Isa> Pass<'_, I> {
@@ -70,11 +70,24 @@ impl<I: Isa> Pass<'_, I> {
         match src {
             Src::Stack => self.pop(),
             Src::Const(value) => Operand::new(ty, Loc::Const(extended(value, ty))),
-            Src::Local(LocalIdx(local)) => {
-                let ty = self.st.locals[local as usize].ty;
-                Operand::new(ty, Loc::Local { local, next: NONE })
-            }
+            Src::Local(local) => self.local_operand(local),
         }
+    }
+
+    /// The operand below a record's last one.
+    #[inline(always)]
+    pub(super) fn pop_below(&mut self, below: Below) -> Operand {
+        match below.local() {
+            Some(local) => self.local_operand(local),
+            None => self.pop(),
+        }
+    }
+
+    /// An operand that reads a local without having been on the operand stack.
+    #[inline(always)]
+    fn local_operand(&self, LocalIdx(local): LocalIdx) -> Operand {
+        let ty = self.st.locals[local as usize].ty;
+        Operand::new(ty, Loc::Local { local, next: NONE })
     }
 
     /// A free register of a class, spilling if need be. Held until the record ends.

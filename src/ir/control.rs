@@ -154,7 +154,10 @@ impl Recorder<'_> {
         let height = self.height - signature.params;
         let label = self.new_label(height, signature.result_args);
         self.frames.push(Frame { opener, label });
-        self.record(Op::Block(label));
+        // Without operands there is nothing that would have to go home.
+        if self.height > 0 {
+            self.record(Op::Block(label));
+        }
     }
 
     pub(super) fn visit_loop(&mut self, ty: BlockType) {

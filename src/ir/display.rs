@@ -5,7 +5,8 @@ use std::fmt::{self, Display, Formatter};
 use super::func::Func;
 use super::module::ModuleInfo;
 use super::op::{
-    Builtin, Div, FloatBin, FloatCmp, FloatUn, IntBin, IntCmp, IntUn, Load, Op, Shift, Src, Store,
+    Below, Builtin, Div, FloatBin, FloatCmp, FloatUn, IntBin, IntCmp, IntUn, Load, Op, Shift, Src,
+    Store,
 };
 use super::types::{
     DataIdx, ElemIdx, FuncIdx, GlobalIdx, LabelIdx, LocalIdx, MemIdx, Size, TableIdx, TypeIdx,
@@ -36,13 +37,21 @@ impl Display for Op {
             Self::Drop => f.write_str("drop"),
             Self::Select => f.write_str("select"),
 
-            Self::IntBin(op, size, src) => write!(f, "{}.{}{src}", int(size), op.name()),
-            Self::Shift(op, size, src) => write!(f, "{}.{}{src}", int(size), op.name()),
+            Self::IntBin(op, size, below, src) => {
+                write!(f, "{}.{}{below}{src}", int(size), op.name())
+            }
+            Self::Shift(op, size, below, src) => {
+                write!(f, "{}.{}{below}{src}", int(size), op.name())
+            }
             Self::Div(op, size) => write!(f, "{}.{}", int(size), op.name()),
-            Self::IntCmp(op, size, src) => write!(f, "{}.{}{src}", int(size), op.name()),
+            Self::IntCmp(op, size, below, src) => {
+                write!(f, "{}.{}{below}{src}", int(size), op.name())
+            }
             Self::Eqz(size, src) => write!(f, "{}.eqz{src}", int(size)),
             Self::IntUn(op, size) => write!(f, "{}.{}", int(size), op.name()),
-            Self::FloatBin(op, size, src) => write!(f, "{}.{}{src}", flt(size), op.name()),
+            Self::FloatBin(op, size, below, src) => {
+                write!(f, "{}.{}{below}{src}", flt(size), op.name())
+            }
             Self::FloatUn(op, size) => write!(f, "{}.{}", flt(size), op.name()),
             Self::FloatCmp(op, size) => write!(f, "{}.{}", flt(size), op.name()),
 
@@ -71,13 +80,20 @@ impl Display for Op {
                 mem,
                 offset,
                 addr,
-            } => access(f, load.name(), mem, offset, addr),
+            } => {
+                access(f, load.name(), mem, offset)?;
+                addr.fmt(f)
+            }
             Self::Store {
                 store,
                 mem,
                 offset,
+                addr,
                 value,
-            } => access(f, store.name(), mem, offset, value),
+            } => {
+                access(f, store.name(), mem, offset)?;
+                write!(f, "{addr}{}", value.unpack())
+            }
             Self::MemorySize(memory) => write!(f, "memory.size {memory}"),
             Self::Builtin(builtin) => builtin.fmt(f),
 
@@ -128,7 +144,7 @@ fn float(f: &mut Formatter<'_>, value: f64, payload: u64) -> fmt::Result {
     }
 }
 
-fn access(f: &mut Formatter<'_>, name: &str, mem: u8, offset: u32, src: Src) -> fmt::Result {
+fn access(f: &mut Formatter<'_>, name: &str, mem: u8, offset: u32) -> fmt::Result {
     f.write_str(name)?;
     if mem != 0 {
         write!(f, " {mem}")?;
@@ -136,7 +152,16 @@ fn access(f: &mut Formatter<'_>, name: &str, mem: u8, offset: u32, src: Src) -> 
     if offset != 0 {
         write!(f, " offset={offset}")?;
     }
-    src.fmt(f)
+    Ok(())
+}
+
+impl Display for Below {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self.local() {
+            Some(local) => write!(f, " (local.get {local})"),
+            None => Ok(()),
+        }
+    }
 }
 
 impl Display for Src {

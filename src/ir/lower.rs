@@ -17,7 +17,7 @@ use super::fuel::{Costs, Meter};
 use super::func::{Func, Label, LabelArgs};
 use super::locals::LocalMap;
 use super::module::ModuleInfo;
-use super::op::{Op, Src};
+use super::op::{Below, Op, Src};
 use super::operators::{Operators, Window, visit_usual};
 use super::resources::Resources;
 use super::types::{LabelIdx, TypeIdx};
@@ -202,6 +202,18 @@ impl<'m> Recorder<'m> {
         };
         self.unrecord(1);
         src
+    }
+
+    /// The operand below one that was taken back, if it was just read from a local.
+    #[inline]
+    pub(super) fn take_below(&mut self, src: Src) -> Below {
+        if src != Src::Stack
+            && let Some(Op::LocalGet(local)) = self.out.records.last(1)
+        {
+            self.unrecord(1);
+            return Below::new(local);
+        }
+        Below::STACK
     }
 
     /// Records an operator without other effects here.

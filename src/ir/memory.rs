@@ -34,11 +34,13 @@ impl Recorder<'_> {
         if self.live() {
             let (mem, offset) = access(arg);
             let value = self.take_src();
+            let addr = self.take_below(value);
             self.record(Op::Store {
                 store,
                 mem,
                 offset,
-                value,
+                addr,
+                value: value.pack(),
             });
         }
     }

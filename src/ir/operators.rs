@@ -156,7 +156,8 @@ pub(super) fn visit_usual<'a, V: Operators<'a>>(window: Window, visitor: &mut V)
 struct Usual<V>(PhantomData<V>);
 
 /// Lines of: opcode, visitor's method, immediates, and for an operator that only computes what is
-/// recorded, `with` its last operand as a [`super::op::Src`] or as it is. Makes the table of
+/// recorded, `with` its operands as a
+/// [`super::op::Below`] and a [`super::op::Src`], or as it is. Makes the table of
 /// functions, one for each opcode, so that each has the processor's registers for itself; and
 /// methods of [`Recorder`].
 macro_rules! operators {
@@ -208,7 +209,8 @@ macro_rules! operators {
         pub(super) fn $visit(&mut self) {
             if self.live() {
                 let src = self.take_src();
-                self.record($op($($arg,)* src));
+                let below = self.take_below(src);
+                self.record($op($($arg,)* below, src));
             }
         }
     };
@@ -284,7 +286,7 @@ operators! {
     0x4e visit_i32_ge_s() with Op::IntCmp[IntCmp::GeS, S32];
     0x4f visit_i32_ge_u() with Op::IntCmp[IntCmp::GeU, S32];
 
-    0x50 visit_i64_eqz() with Op::Eqz[S64];
+    0x50 visit_i64_eqz();
     0x51 visit_i64_eq() with Op::IntCmp[IntCmp::Eq, S64];
     0x52 visit_i64_ne() with Op::IntCmp[IntCmp::Ne, S64];
     0x53 visit_i64_lt_s() with Op::IntCmp[IntCmp::LtS, S64];

@@ -5,7 +5,7 @@ use wasmparser::{HeapType, Ieee32, Ieee64};
 use super::lower::Recorder;
 use super::module::ConstExpr;
 use super::op::{IntCmp, Op, Src};
-use super::types::Size::S32;
+use super::types::Size::{S32, S64};
 use super::types::{FuncIdx, GlobalIdx, LocalIdx, ValType};
 
 impl Op {
@@ -181,6 +181,13 @@ impl Recorder<'_> {
     /// No list of types but one of length 1 is valid.
     pub(super) fn visit_typed_select_multi(&mut self, _types: Vec<wasmparser::ValType>) {
         unreachable!("the validator rejects it");
+    }
+
+    pub(super) fn visit_i64_eqz(&mut self) {
+        if self.live() {
+            let src = self.take_src();
+            self.record(Op::Eqz(S64, src));
+        }
     }
 
     /// The negation of a comparison is a comparison.

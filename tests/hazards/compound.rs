@@ -77,7 +77,7 @@ type Shape = (
     fn(&dyn Fn(u64, u64) -> u64, &dyn Fn(u64) -> u64, u64, u64) -> u64,
 );
 
-const SHAPES: [Shape; 11] = [
+const SHAPES: [Shape; 12] = [
     ("(OP X M[Y])", |op, make, x, y| op(x, make(y))),
     ("(OP M[Y] X)", |op, make, x, y| op(make(y), x)),
     ("(OP Y M[Y])", |op, make, _, y| op(y, make(y))),
@@ -98,6 +98,8 @@ const SHAPES: [Shape; 11] = [
     ("(OP X M[(local.tee $x Y)])", |op, make, x, y| {
         op(x, make(y))
     }),
+    // The next record has its operands from elsewhere.
+    ("(OP M[Y] (OP X Y))", |op, make, x, y| op(make(y), op(x, y))),
     // The value is used twice.
     (
         "(OP X (local.tee $t M[Y])) (OP (local.get $t))",

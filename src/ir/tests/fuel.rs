@@ -54,8 +54,7 @@ fn assert_regions(wat: &str, expected: &str) {
 fn free_operators_make_no_region() {
     assert_regions("(module (func))", "return");
     assert_regions("(module (func nop (block nop) (loop) unreachable nop))", {
-        "block L1
-        loop L2
+        "loop L2
         unreachable"
     });
 }
@@ -68,8 +67,7 @@ fn straight_code_is_one_region() {
             (block (drop (i32.const 1)))
             (loop (drop (i32.const 1)))
             (i32.add (local.get 0) (i32.const 2))))",
-        "block L1
-        fuel 1
+        "fuel 1
         loop L2
         fuel 4
         return",
@@ -89,8 +87,7 @@ fn branches_end_regions() {
                 (local.set 0 (i32.sub (local.get 0) (i32.const 1)))
                 (br_if 0 (local.get 0)))
             (local.get 0)))",
-        "block L1
-        fuel 2
+        "fuel 2
         br_if L1 (local.get 0)
         fuel 5
         br_if L1
@@ -157,8 +154,6 @@ fn dead_code_costs_nothing() {
             (return)
             (drop (i32.const 1)) (loop (br 0))))",
         "fuel 4
-        block L1
-        block L2
         br L2
         L2:
         fuel 1

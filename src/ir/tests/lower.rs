@@ -14,8 +14,7 @@ fn straight_code() {
             (i64.store offset=8 (local.get 0) (i64.const -1))
             (drop (f64.neg (local.get 1)))
             (i64.add (i64.load32_u (i32.const 4)) (i64.extend_i32_s (local.tee 0 (i32.const 7))))))",
-        "local.get 0
-         i64.store offset=8 (-1)
+        "i64.store offset=8 (local.get 0) (-1)
          local.get 1
          f64.neg
          drop
@@ -34,12 +33,10 @@ fn loops_and_blocks() {
         "(module (func (param i32)
             (block (loop (br_if 1 (local.get 0)) (br 0)))
             (block (nop))))",
-        "block L1
-         loop L2
+        "loop L2
          br_if L1 (local.get 0)
          br L2
          L1:
-         block L3
          return",
     );
 }
@@ -143,8 +140,7 @@ fn dead_code_is_not_recorded() {
                 (drop (i32.add)))
             (return (local.get 0))
             (i32.const 3)))",
-        "block L1
-         br L1
+        "br L1
          L1:
          local.get 0
          return",
@@ -155,8 +151,7 @@ fn dead_code_is_not_recorded() {
 fn dead_after_unreachable_to_the_end() {
     assert_records(
         "(module (func (result i32) (block (loop (unreachable))) (i32.const 1)))",
-        "block L1
-         loop L2
+        "loop L2
          unreachable",
     );
 }
@@ -188,10 +183,7 @@ fn branch_tables() {
             (br_table 0 2 3 1 (local.get 0)))))))";
     assert_records(
         wat,
-        "block L1
-         block L2
-         block L3
-         local.get 0
+        "local.get 0
          br_table 0+4
          L3:
          L2:
@@ -214,20 +206,12 @@ fn constant_conditions() {
             (block (block (br_table 0 1 (i32.const 0))))
             (block (block (br_table 0 1 (i32.const -1))))
             (if (result i32) (i32.const 0) (then (unreachable)) (else (local.get 0)))))",
-        "block L1
-         br L1
+        "br L1
          L1:
-         block L2
-         block L3
-         block L4
-         block L5
          br L5
          L5:
-         block L6
-         block L7
          br L6
          L6:
-         block L8
          local.get 0
          return",
     );
@@ -240,8 +224,7 @@ fn constant_ifs_keep_their_branches() {
             (if (result i32) (i32.const 1)
                 (then (br_if 0 (i32.const 2) (local.get 0)))
                 (else (unreachable)))))",
-        "block L1
-         i32.const 2
+        "i32.const 2
          br_if L1 (local.get 0)
          L1:
          return",
@@ -251,8 +234,7 @@ fn constant_ifs_keep_their_branches() {
             (if (result i32) (i32.const 1)
                 (then (return (i32.const 2)))
                 (else (i32.const 3)))))",
-        "block L1
-         i32.const 2
+        "i32.const 2
          return",
     );
 }
@@ -263,8 +245,7 @@ fn a_constant_before_a_label_decides_nothing() {
         "(module (func (param i32)
             (block (result i32) (br_if 0 (i32.const 1) (local.get 0)))
             (br_if 0)))",
-        "block L1
-         i32.const 1
+        "i32.const 1
          br_if L1 (local.get 0)
          L1:
          br_if L0
@@ -316,11 +297,33 @@ fn rewrites() {
     );
     assert_records(
         &body("(br_if 0 (i32.eqz (i64.lt_u (local.get 1) (local.get 2))))"),
-        "local.get 1\ni64.ge_u (local.get 2)\nbr_if L0\nL0:\nreturn",
+        "i64.ge_u (local.get 1) (local.get 2)\nbr_if L0\nL0:\nreturn",
     );
     assert_records(
         &body("(local.set 0 (i32.eqz (i32.eqz (local.get 0))))"),
         "i32.eqz (local.get 0)\ni32.eqz\nlocal.set 0\nreturn",
+    );
+}
+
+/// Only what was pushed right below becomes part of the record.
+#[test]
+fn operands_below() {
+    let body = |body: &str| format!("(module (memory 1) (func (param i32 i32) {body}))");
+    assert_records(
+        &body("(i32.store (local.get 0) (local.get 1)) (i32.store (local.get 1) (i32.const 2))"),
+        "i32.store (local.get 0) (local.get 1)\ni32.store (local.get 1) (2)\nreturn",
+    );
+    assert_records(
+        &body("(local.get 0) (local.set 0 (i32.const 5)) (i32.xor (local.get 1)) (drop)"),
+        "local.get 0\nlocal.set 0 (5)\ni32.xor (local.get 1)\ndrop\nreturn",
+    );
+    assert_records(
+        &body("(local.get 0) (i32.sub (local.tee 0 (i32.const 5))) (drop)"),
+        "local.get 0\ni32.const 5\nlocal.tee 0\ni32.sub\ndrop\nreturn",
+    );
+    assert_records(
+        &body("(local.get 0) (block (param i32) (i32.shl (local.get 1)) (br_if 1))"),
+        "local.get 0\nblock L1\ni32.shl (local.get 1)\nbr_if L0\nL0:\nreturn",
     );
 }
 
@@ -457,7 +460,7 @@ fn buffers_are_reused() {
     }
     assert_eq!(
         seen,
-        [(8, 2, 1, 1), (2, 0, 1, 0), (3, 0, 3, 0), (1, 0, 0, 0)]
+        [(7, 2, 1, 1), (2, 0, 1, 0), (3, 0, 3, 0), (1, 0, 0, 0)]
     );
     assert_eq!(func.labels.len(), 1);
     assert_eq!(func.max_height, 0);
@@ -486,8 +489,6 @@ fn display_shows_all() {
         "func 0 $name (param i32) (result i32) height 2 calls 1",
         "    local 0 i32 weight 3",
         "    local 1 i64 weight 0",
-        "    0x20  block L1 height 0 preds 1",
-        "    0x22  block L2 height 0 preds 1",
         "    0x24  local.get 0",
         "    0x26  br_table L2 L1",
         "    0x2a  L2: height 0 preds 1",

@@ -2,7 +2,7 @@
 
 use crate::ir::func::Func;
 use crate::ir::module::ModuleInfo;
-use crate::ir::op::{Op, Src};
+use crate::ir::op::{Below, Op, Src};
 use crate::ir::types::{LabelIdx, TypeIdx};
 
 /// Follows the heights of the operand stack through the records.
@@ -81,6 +81,11 @@ impl Verifier<'_> {
         }
     }
 
+    /// How many operands it takes for the one below.
+    fn popped_below(&self, below: Below) -> u32 {
+        self.popped(below.local().map_or(Src::Stack, Src::Local))
+    }
+
     fn step(&mut self, op: Op) {
         match op {
             Op::I32Const(_) | Op::I64Const(_) | Op::F32Const(_) | Op::F64Const(_) => {
@@ -103,10 +108,12 @@ impl Verifier<'_> {
             }
             Op::GlobalSet(_) | Op::Drop => self.effect(1, 0),
             Op::Select => self.effect(3, 1),
-            Op::IntBin(_, _, src) | Op::Shift(_, _, src) | Op::IntCmp(_, _, src) => {
-                self.effect(1 + self.popped(src), 1);
+            Op::IntBin(_, _, below, src)
+            | Op::Shift(_, _, below, src)
+            | Op::IntCmp(_, _, below, src)
+            | Op::FloatBin(_, _, below, src) => {
+                self.effect(self.popped_below(below) + self.popped(src), 1);
             }
-            Op::FloatBin(_, _, src) => self.effect(1 + self.popped(src), 1),
             Op::Div(..) | Op::FloatCmp(..) => self.effect(2, 1),
             Op::Eqz(_, src) => self.effect(self.popped(src), 1),
             Op::RefIsNull | Op::IntUn(..) | Op::FloatUn(..) => self.effect(1, 1),
@@ -117,7 +124,9 @@ impl Verifier<'_> {
                 self.effect(1, 1);
             }
             Op::Load { addr, .. } => self.effect(self.popped(addr), 1),
-            Op::Store { value, .. } => self.effect(1 + self.popped(value), 0),
+            Op::Store { addr, value, .. } => {
+                self.effect(self.popped_below(addr) + self.popped(value.unpack()), 0);
+            }
             Op::Builtin(builtin) => {
                 let result = builtin.result().is_some().into();
                 self.effect(builtin.operands() as u32, result);
