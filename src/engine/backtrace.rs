@@ -4,6 +4,7 @@
 //! an activation lies its [`Activation`], which leads to the activation that called it.
 #![allow(unsafe_code, reason = "reads the value stack")]
 
+use super::context::AsContext;
 use super::module::ModuleInner;
 use super::run::Activation;
 use super::store::StoreCore;
@@ -42,6 +43,9 @@ impl CheckTag {
     const NONE: usize = 0;
     const LOOP: usize = 1;
     const ENTRY: usize = 2;
+    /// Not of an exit: the guest has returned, or has not gone on yet, so no frames are there to
+    /// be walked. What they leave behind is kept, and others run below it.
+    pub(crate) const AWAY: usize = 3;
 
     /// The tag of an exit.
     pub(crate) fn of(exit: ExitCode) -> usize {
@@ -88,6 +92,26 @@ impl<'a> Frames<'a> {
         frames
     }
 
+    /// The frames of the guests that wait for the host, which runs.
+    fn waiting(core: &'a StoreCore) -> Self {
+        // SAFETY: the machine's invariants: it is null or alive.
+        let engine = unsafe { core.machine.engine.as_ref() };
+        let guest_sp = engine.map_or(usize::MAX, |engine| engine.guest_sp);
+        let top = core.machine.top();
+        if guest_sp >= top {
+            // The host runs on its own behalf.
+            return Self {
+                core,
+                top,
+                pc: 0,
+                sp: top,
+                early: false,
+            };
+        }
+        // SAFETY: whatever calls the host while frames are there leaves that stack pointer.
+        unsafe { Self::suspended(core, top, guest_sp) }
+    }
+
     /// The frames of a guest that is suspended on a stack of its own.
     ///
     /// # Safety
@@ -115,6 +139,10 @@ impl<'a> Frames<'a> {
     unsafe fn skip_exit(&mut self, guest_sp: usize) {
         let thunks = self.core.engine.thunks();
         self.sp = match CheckTag::split(guest_sp) {
+            (_, CheckTag::AWAY) => {
+                self.sp = self.top;
+                return;
+            }
             (sp, CheckTag::NONE) => sp + thunks.exit_frame,
             (sp, tag) => {
                 self.early = tag == CheckTag::ENTRY;
@@ -137,6 +165,31 @@ impl<'a> Frames<'a> {
         let frames = self.by_ref().take(MAX_FRAMES).map(|frame| frame.info());
         let frames = frames.collect();
         WasmBacktrace::new(frames, self.next().is_some())
+    }
+}
+
+impl WasmBacktrace {
+    /// The guest's calls at this moment, innermost first: in a host function, those that led to
+    /// it; in an [epoch deadline callback], where the guest was when the deadline was over, which
+    /// makes a sampling profiler. Without frames if no guest has called the host; of guests that
+    /// run one within another's [`Execution`], only those of the innermost.
+    ///
+    /// It works without [`Config::wasm_backtrace`](crate::Config::wasm_backtrace), too.
+    ///
+    /// ```
+    /// use pronto::{Caller, Engine, Linker, WasmBacktrace};
+    ///
+    /// let mut linker: Linker<()> = Linker::new(&Engine::default());
+    /// linker.func_wrap("host", "log", |caller: Caller<'_, ()>, event: i32| {
+    ///     println!("event {event}, {}", WasmBacktrace::capture(&caller));
+    /// })?;
+    /// # Ok::<(), pronto::Error>(())
+    /// ```
+    ///
+    /// [epoch deadline callback]: crate::Store::epoch_deadline_callback
+    /// [`Execution`]: crate::Execution
+    pub fn capture(store: impl AsContext) -> Self {
+        Frames::waiting(store.as_context().core()).collect_backtrace()
     }
 }
 

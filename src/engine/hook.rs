@@ -10,6 +10,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 
+use super::backtrace::CheckTag;
 use super::context::StoreContextMut;
 use super::engine::Engine;
 use super::run::{self, Failure};
@@ -134,12 +135,17 @@ fn cells(engine: &Engine, sig: u32) -> usize {
 }
 
 /// Tells the hook. What travels between guest and host stays as it is. Whether it failed: then the
-/// store knows why.
+/// store knows why. `away`: where the engine says that the guest left it has been since, or will be.
 ///
 /// # Safety
 ///
 /// `engine` is that of a store of `T`, and no guest runs.
-unsafe fn failed<T: 'static>(engine: *mut CallEngine, what: CallHook, more: usize) -> bool {
+unsafe fn failed<T: 'static>(
+    engine: *mut CallEngine,
+    what: CallHook,
+    more: usize,
+    away: bool,
+) -> bool {
     // SAFETY: the caller's promise; no reference to the store is kept while the hook runs.
     unsafe {
         let store = NonNull::new_unchecked((*engine).store.cast::<StoreInner<T>>());
@@ -148,6 +154,9 @@ unsafe fn failed<T: 'static>(engine: *mut CallEngine, what: CallHook, more: usiz
             return false;
         };
         let kept = Kept::new(engine, more.min(MORE_CELLS));
+        if away && (*engine).guest_sp < (*store.as_ptr()).core.machine.top() {
+            (*engine).guest_sp |= CheckTag::AWAY;
+        }
         let core = &mut (*store.as_ptr()).core;
         let (failure, suspension) = (core.failure.take(), core.suspension.take());
         let told = catch_unwind(AssertUnwindSafe(|| {
@@ -169,20 +178,25 @@ unsafe fn failed<T: 'static>(engine: *mut CallEngine, what: CallHook, more: usiz
     }
 }
 
-/// Runs a guest between the two reports. `more`: as for [`failed`].
+/// Runs a guest between the two reports. `more`: as for [`failed`]; `resumed`: it has run before.
 ///
 /// # Safety
 ///
 /// As `enter` or `run`, which `run` is.
-unsafe fn between<T: 'static>(engine: *mut CallEngine, more: usize, run: impl FnOnce()) {
+unsafe fn between<T: 'static>(
+    engine: *mut CallEngine,
+    more: usize,
+    resumed: bool,
+    run: impl FnOnce(),
+) {
     // SAFETY: the caller's promise.
     unsafe {
-        if failed::<T>(engine, CallHook::CallingWasm, more) {
+        if failed::<T>(engine, CallHook::CallingWasm, more, resumed) {
             (*engine).exit = ExitCode::HOOK;
             return;
         }
         run();
-        if failed::<T>(engine, CallHook::ReturningFromWasm, more)
+        if failed::<T>(engine, CallHook::ReturningFromWasm, more, true)
             && (*engine).exit == ExitCode::RETURNED
         {
             (*engine).exit = ExitCode::HOOK;
@@ -214,7 +228,8 @@ unsafe extern "C" fn enter<T: 'static>(
     unsafe {
         let of = engine_of::<T>(engine);
         let more = cells(&of, (*func).sig);
-        between::<T>(engine, more, || (of.thunks().enter)(engine, func, top));
+        let run = || (of.thunks().enter)(engine, func, top);
+        between::<T>(engine, more, false, run);
     }
 }
 
@@ -227,7 +242,8 @@ unsafe extern "C" fn enter_ints<T: 'static>(
     unsafe {
         let of = engine_of::<T>(engine);
         let more = cells(&of, (*func).sig);
-        between::<T>(engine, more, || (of.thunks().enter_ints)(engine, func, top));
+        let run = || (of.thunks().enter_ints)(engine, func, top);
+        between::<T>(engine, more, false, run);
     }
 }
 
@@ -236,7 +252,7 @@ unsafe extern "C" fn resume<T: 'static>(engine: *mut CallEngine) {
     // here.
     unsafe {
         let of = engine_of::<T>(engine);
-        between::<T>(engine, MORE_CELLS, || (of.thunks().resume)(engine));
+        between::<T>(engine, MORE_CELLS, true, || (of.thunks().resume)(engine));
     }
 }
 
@@ -250,7 +266,7 @@ unsafe extern "C" fn dispatch<T: 'static>(engine: *mut CallEngine) -> u32 {
             return dispatch(engine);
         }
         let more = cells(&of, (*(*engine).callee).sig);
-        if failed::<T>(engine, CallHook::CallingHost, more) {
+        if failed::<T>(engine, CallHook::CallingHost, more, false) {
             return 1;
         }
         // A host function that has called guests has changed it.
@@ -258,6 +274,12 @@ unsafe extern "C" fn dispatch<T: 'static>(engine: *mut CallEngine) -> u32 {
         let outcome = dispatch(engine);
         (*engine).callee = callee;
         (*engine).exit = ExitCode::HOST_CALL;
-        outcome | u32::from(failed::<T>(engine, CallHook::ReturningFromHost, more))
+        outcome
+            | u32::from(failed::<T>(
+                engine,
+                CallHook::ReturningFromHost,
+                more,
+                false,
+            ))
     }
 }

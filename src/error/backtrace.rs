@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-/// The guest's calls, innermost first, when an error ended them.
-///
-/// [`Error::backtrace`](crate::Error::backtrace) has it.
+/// The guest's calls, innermost first: when an error ended them, which
+/// [`Error::backtrace`](crate::Error::backtrace) has, or as they were
+/// [captured](WasmBacktrace::capture).
 #[derive(Clone)]
 pub struct WasmBacktrace {
     frames: Box<[FrameInfo]>,
