@@ -38,6 +38,8 @@
 //! | `parallel` | yes | compiles functions on several threads |
 //! | `wat` | | [`Module::new`] takes the text format as well |
 //! | `anyhow` | | `From<pronto::Error> for anyhow::Error` |
+//! | `gdb` | | `Config::debug_info`: names of guest functions for GDB and LLDB |
+//! | `profiling` | | `Config::profiler`: names of guest functions for `perf` and its like |
 //!
 //! # Not supported yet
 //!
@@ -75,6 +77,8 @@ pub use engine::listener::{FunctionListener, ListenedFunc};
 pub use engine::memory::{Memory, MemoryAccessError};
 pub use engine::module::Module;
 pub use engine::pre::InstancePre;
+#[cfg(feature = "profiling")]
+pub use engine::profiler::ProfilingStrategy;
 pub use engine::resumable::{
     ResumableCall, ResumableCallHostTrap, ResumableCallOutOfFuel, TypedResumableCall,
     TypedResumableCallHostTrap, TypedResumableCallOutOfFuel,

@@ -1,6 +1,7 @@
 //! Compiles a module's functions with one backend and places them behind each other.
 
 use super::abi::InstanceLayout;
+use super::code::Site;
 use super::compile::Context;
 use super::isa::{Isa, IsaOptions};
 use super::link::link;
@@ -70,11 +71,16 @@ impl ModuleCode {
     /// The offset in the module of the operator whose site is at `offset` of the code.
     pub(crate) fn wasm_pos(&self, offset: u32) -> Option<u32> {
         let at = self.func_at(offset)?;
+        self.sites_of(at)
+            .find(|site| site.code == offset - self.funcs[at].start)
+            .map(|site| site.wasm)
+    }
+
+    /// The sites of a function, counted from the first defined one.
+    pub(crate) fn sites_of(&self, at: usize) -> impl Iterator<Item = Site> {
         let begin = if at == 0 { 0 } else { self.funcs[at - 1].sites } as usize;
         let func = &self.funcs[at];
         sites::decode(&self.sites[begin..func.sites as usize], func.body_pos)
-            .find(|site| site.code == offset - func.start)
-            .map(|site| site.wasm)
     }
 }
 

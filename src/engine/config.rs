@@ -6,6 +6,8 @@ use std::sync::Arc;
 use wasmparser::WasmFeatures;
 
 use super::listener::FunctionListener;
+#[cfg(feature = "profiling")]
+use super::profiler::ProfilingStrategy;
 use crate::asm::abi::MemoryMode;
 use crate::error::{Error, Result};
 use crate::ir::decode::DEFAULT_FEATURES;
@@ -33,6 +35,10 @@ pub struct Config {
     pub(crate) fuel_costs: FuelCosts,
     pub(crate) features: WasmFeatures,
     pub(crate) listener: Option<Arc<dyn FunctionListener>>,
+    #[cfg(feature = "profiling")]
+    pub(crate) profiler: ProfilingStrategy,
+    #[cfg(feature = "gdb")]
+    pub(crate) debug_info: bool,
 }
 
 /// Whether this system lets the engine turn memory faults into traps.
@@ -60,6 +66,10 @@ impl Config {
             fuel_costs: FuelCosts::default(),
             features: DEFAULT_FEATURES,
             listener: None,
+            #[cfg(feature = "profiling")]
+            profiler: ProfilingStrategy::None,
+            #[cfg(feature = "gdb")]
+            debug_info: false,
         }
     }
 
@@ -170,6 +180,26 @@ impl Config {
     /// compiled. Functions that it does not choose cost nothing.
     pub fn function_listener(&mut self, listener: impl FunctionListener) -> &mut Self {
         self.listener = Some(Arc::new(listener));
+        self
+    }
+
+    /// Tells a profiler of the system where compiled functions lie. An engine that cannot open the
+    /// profiler's file is an error, and so is a module that cannot be written to it. Default: none.
+    #[cfg(feature = "profiling")]
+    pub fn profiler(&mut self, strategy: ProfilingStrategy) -> &mut Self {
+        self.profiler = strategy;
+        self
+    }
+
+    /// Whether debuggers of the system see compiled functions: their names (`module[function]`), by
+    /// the interface of GDB, which LLDB has as well (`settings set plugin.jit-loader.gdb.enable on`).
+    /// Lines and variables they do not see. Default: false.
+    ///
+    /// A process has one such interface: with the feature `gdb`, this crate does not link with
+    /// another that defines `__jit_debug_descriptor`.
+    #[cfg(feature = "gdb")]
+    pub fn debug_info(&mut self, enable: bool) -> &mut Self {
+        self.debug_info = enable;
         self
     }
 

@@ -56,6 +56,8 @@ impl Engine {
         if config.mode == MemoryMode::Guard {
             super::signal::install()?;
         }
+        #[cfg(feature = "profiling")]
+        super::profiler::start(config.profiler)?;
         Ok(Self {
             inner: Arc::new(EngineInner {
                 thunks: native::thunks(config.mode, config.consume_fuel),

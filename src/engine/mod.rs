@@ -16,6 +16,8 @@ pub(crate) mod externref;
 pub(crate) mod fuel;
 pub(crate) mod func;
 mod future;
+#[cfg(feature = "gdb")]
+mod gdb;
 pub(crate) mod global;
 pub(crate) mod hook;
 pub(crate) mod host;
@@ -35,6 +37,8 @@ mod owned;
 mod poison;
 mod pool;
 pub(crate) mod pre;
+#[cfg(feature = "profiling")]
+pub(crate) mod profiler;
 mod registry;
 pub(crate) mod resumable;
 mod run;
@@ -43,6 +47,8 @@ mod stack;
 mod step;
 pub(crate) mod store;
 mod suspend;
+#[cfg(any(feature = "gdb", feature = "profiling"))]
+mod symbols;
 pub(crate) mod table;
 pub(crate) mod typed;
 pub(crate) mod types;

@@ -47,12 +47,16 @@ pub(crate) struct ModuleInner {
     /// Positions of exports, made when there are many and one is asked for.
     exports: OnceLock<HashMap<Arc<str>, usize>>,
     registration: Option<Registration>,
+    #[cfg(feature = "gdb")]
+    debugger: Option<super::gdb::Registration>,
 }
 
 /// Nothing runs the code any more: what does keeps the module.
 impl Drop for ModuleInner {
     fn drop(&mut self) {
         self.registration = None;
+        #[cfg(feature = "gdb")]
+        drop(self.debugger.take());
         let code = std::mem::take(&mut self.memory);
         self.engine.workers().pages.keep(code);
     }
@@ -121,23 +125,31 @@ impl Module {
             .into_iter()
             .map(|(name, range)| (name, bytes[range].into()))
             .collect();
-        Ok(Self {
-            inner: Arc::new(ModuleInner {
-                engine: engine.clone(),
-                refs: escaping(&info, &layout, &code, &sigs),
-                layout,
-                sigs,
-                code,
-                memory,
-                data: bytes[data_start as usize..data_end as usize].into(),
-                data_start,
-                listened,
-                custom_sections,
-                exports: OnceLock::new(),
-                info,
-                registration,
-            }),
-        })
+        #[allow(unused_mut, reason = "changed with some features")]
+        let mut inner = ModuleInner {
+            engine: engine.clone(),
+            refs: escaping(&info, &layout, &code, &sigs),
+            layout,
+            sigs,
+            code,
+            memory,
+            data: bytes[data_start as usize..data_end as usize].into(),
+            data_start,
+            listened,
+            custom_sections,
+            exports: OnceLock::new(),
+            info,
+            registration,
+            #[cfg(feature = "gdb")]
+            debugger: None,
+        };
+        #[cfg(feature = "gdb")]
+        if config.debug_info {
+            inner.debugger = Some(super::gdb::Registration::new(&inner)?);
+        }
+        #[cfg(feature = "profiling")]
+        super::profiler::loaded(&inner)?;
+        Ok(Self::from_inner(Arc::new(inner)))
     }
 
     /// Validates a module, as [`Module::new`] does, without keeping anything.

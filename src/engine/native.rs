@@ -16,6 +16,10 @@ mod machine {
 
     /// Processors keep instruction and data caches in step.
     pub(crate) fn sync_icache(_start: *const u8, _len: usize) {}
+
+    /// What ELF files call it.
+    #[cfg(any(feature = "gdb", feature = "profiling"))]
+    pub(crate) const ELF_MACHINE: u16 = 62;
 }
 
 #[cfg(target_arch = "aarch64")]
@@ -29,8 +33,14 @@ mod machine {
     pub(crate) fn features() -> u32 {
         0
     }
+
+    /// What ELF files call it.
+    #[cfg(any(feature = "gdb", feature = "profiling"))]
+    pub(crate) const ELF_MACHINE: u16 = 183;
 }
 
+#[cfg(any(feature = "gdb", feature = "profiling"))]
+pub(crate) use machine::ELF_MACHINE;
 use machine::Native;
 pub(crate) use machine::{fault_pc, features, redirect_to_trap, sync_icache, thunks};
 
