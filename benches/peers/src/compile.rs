@@ -339,7 +339,8 @@ pub fn print_peak(mut args: impl Iterator<Item = String>) -> Result<()> {
     Ok(())
 }
 
-fn status_kb(field: &str) -> Result<f64> {
+/// A figure of this process, in kilobytes.
+pub fn status_kb(field: &str) -> Result<f64> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let line = status
         .lines()

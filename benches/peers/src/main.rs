@@ -8,6 +8,8 @@ mod clock;
 mod compile;
 mod control;
 mod count;
+#[cfg(feature = "pronto")]
+mod latency;
 mod liftoff;
 mod linear;
 #[cfg(feature = "pronto")]
@@ -19,6 +21,8 @@ mod programs;
 mod readme;
 mod run;
 mod startup;
+#[cfg(feature = "pronto")]
+mod suspended;
 mod table;
 #[cfg(feature = "pronto")]
 mod threads;
@@ -35,6 +39,8 @@ usage: peers COMMAND [options] [FILTER..]
   call       calls between host and guest, and within the guest
   startup    bytes to instance, prepared module to instance
   control    kernels: what fuel and epochs cost
+  latency    how soon a guest stops that another thread interrupts
+  suspended  10 000 guests that wait at once: memory and time, beside wasmtime's fibers
   linear     compile time of generated modules as they double in size
   machines   real modules: Pronto's compile time for x86-64 and for arm64
   count      kernels: instructions executed, under a counting emulator (`arm64/run` builds and starts all that)
@@ -111,6 +117,10 @@ fn main() -> Result<()> {
     if command == compile::PEAK {
         return compile::print_peak(args);
     }
+    #[cfg(feature = "pronto")]
+    if command == suspended::ONE {
+        return suspended::print_one(args.next());
+    }
     let options = parse(args)?;
     if command == "readme" {
         return readme::write(options);
@@ -122,6 +132,10 @@ fn main() -> Result<()> {
         "startup" => vec![startup::measure(&options)?],
         "control" => vec![control::measure(&options)?],
         "count" => vec![count::measure(&options)?],
+        #[cfg(feature = "pronto")]
+        "latency" => vec![latency::measure(&options)?],
+        #[cfg(feature = "pronto")]
+        "suspended" => vec![suspended::measure(&options)?],
         #[cfg(feature = "pronto")]
         "machines" => vec![machines::measure(&options)?],
         "linear" => vec![linear::measure(&options)?],
