@@ -2,6 +2,7 @@
 
 mod backtrace;
 mod context;
+mod memory;
 mod trap;
 
 use std::any::Any;
@@ -10,6 +11,8 @@ use std::fmt::{self, Debug, Display};
 
 pub use backtrace::{FrameInfo, WasmBacktrace};
 pub use context::Context;
+pub use memory::OutOfMemory;
+pub(crate) use memory::{try_box, try_reserve, try_with_capacity};
 pub use trap::{I32Exit, Trap};
 
 /// [`std::result::Result`] with this crate's [`Error`].

@@ -60,6 +60,7 @@ pub(crate) mod ir;
 pub use engine::caller::Caller;
 pub use engine::config::Config;
 pub use engine::context::{AsContext, AsContextMut, StoreContext, StoreContextMut};
+pub use engine::counters::{EngineCounters, StoreCounters};
 pub use engine::engine::Engine;
 pub use engine::errors::{ExportError, ImportError};
 pub use engine::execution::{Execution, Exit, HostCall, HostError};
@@ -91,8 +92,11 @@ pub use engine::types::{
 };
 pub use engine::values::{Ref, V128, Val};
 pub use engine::wasm_ty::{WasmParams, WasmResults, WasmRet, WasmTy};
-pub use error::{Context, Error, FrameInfo, I32Exit, Result, Trap, WasmBacktrace};
+pub use error::{Context, Error, FrameInfo, I32Exit, OutOfMemory, Result, Trap, WasmBacktrace};
 pub use ir::fuel::FuelCosts;
+pub use ir::limits::{
+    AvgBytesPerFunctionLimit, EnforcedLimit, EnforcedLimits, EnforcedLimitsError,
+};
 pub use ir::types::{FuncType, ValType};
 
 /// The name that wasmi gives to [`Trap`].

@@ -109,7 +109,9 @@ impl Isa for Amd64 {
     }
 
     fn finish(&mut self) -> bool {
-        self.patch_fixups();
+        if self.buf.check().is_ok() {
+            self.patch_fixups();
+        }
         true
     }
 

@@ -323,7 +323,8 @@ impl Arm64 {
         for &target in targets {
             self.buf.reserve();
             self.needs(target, TABLE);
-            let entry = self.buf.offset() - table;
+            // Backwards, if there is no memory for the code.
+            let entry = self.buf.offset().wrapping_sub(table);
             self.word(entry);
         }
     }

@@ -134,7 +134,7 @@ impl Isa for Arm64 {
     }
 
     fn finish(&mut self) -> bool {
-        Self::finish(self)
+        self.buf.check().is_err() || Self::finish(self)
     }
 
     fn patch_call(code: &mut [u8], pos: usize, target: usize) {

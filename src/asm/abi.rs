@@ -37,6 +37,7 @@
 use std::mem::offset_of;
 use std::sync::atomic::{AtomicU32, AtomicUsize};
 
+use crate::error::{OutOfMemory, try_with_capacity};
 use crate::ir::module::ModuleInfo;
 use crate::ir::types::{FuncIdx, GlobalIdx, MemIdx, TableIdx, TypeIdx, ValType};
 
@@ -350,6 +351,8 @@ pub(crate) struct InstanceLayout {
     refs: u32,
     /// Per function: its position among `refs`, for those that have one.
     ref_index: Vec<u32>,
+    /// How many of them have one.
+    record_count: u32,
     size: u32,
 }
 
@@ -359,21 +362,23 @@ const NO_REF: u32 = u32::MAX;
 impl InstanceLayout {
     /// Lays out the instances of a module. The validator's limits (a million of each kind) keep
     /// every offset below 2^31.
-    pub(crate) fn new(module: &ModuleInfo) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// If the host has no memory.
+    pub(crate) fn new(module: &ModuleInfo) -> Result<Self, OutOfMemory> {
         fn align16(at: usize) -> usize {
             at.next_multiple_of(16)
         }
         let mut count = 0;
-        let ref_index = (0u32..)
-            .zip(&module.escapes)
-            .map(|(index, escapes)| {
-                if !escapes || index < module.imported_funcs {
-                    return NO_REF;
-                }
-                count += 1;
-                count - 1
-            })
-            .collect();
+        let mut ref_index = try_with_capacity(module.escapes.len(), "a module's functions")?;
+        ref_index.extend((0u32..).zip(&module.escapes).map(|(index, escapes)| {
+            if !escapes || index < module.imported_funcs {
+                return NO_REF;
+            }
+            count += 1;
+            count - 1
+        }));
         let sigs = size_of::<VmInstance>();
         let globals = align16(sigs + 4 * module.types.len());
         let tables = globals + 16 * module.globals.len();
@@ -381,7 +386,7 @@ impl InstanceLayout {
         let imports = memories + 16 * module.memories.len();
         let refs = align16(imports + 8 * module.imported_funcs as usize);
         let size = align16(refs + size_of::<VmFuncRef>() * count as usize);
-        Self {
+        Ok(Self {
             sigs: sigs as u32,
             globals: globals as u32,
             tables: tables as u32,
@@ -389,8 +394,14 @@ impl InstanceLayout {
             imports: imports as u32,
             refs: refs as u32,
             ref_index,
+            record_count: count,
             size: size as u32,
-        }
+        })
+    }
+
+    /// How many functions have a record.
+    pub(crate) fn record_count(&self) -> u32 {
+        self.record_count
     }
 
     /// Bytes of an instance.

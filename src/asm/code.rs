@@ -10,6 +10,7 @@
 
 use super::abi::TrapCode;
 use super::sites::Sites;
+use crate::error::{OutOfMemory, try_reserve};
 
 /// A place in the code of the current function, bound or not yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,7 +19,12 @@ pub(crate) struct CodeLabel(pub(crate) u32);
 /// Bytes that may be written after one [`CodeBuf::reserve`].
 pub(crate) const RESERVE: usize = 512;
 
+/// Bytes of a new buffer.
+const FIRST: usize = 64 * 1024;
+
 const UNBOUND: u32 = u32::MAX;
+
+const WHAT: &str = "a function's code";
 
 /// A field of an instruction that waits for a label. What `kind` means is the backend's affair.
 #[derive(Clone, Copy, Debug)]
@@ -57,8 +63,9 @@ pub(crate) struct Site {
 /// # Invariants
 ///
 /// `cur` points into the allocation that this buffer owns as `bytes`, whose length is 0. At `full`
-/// [`RESERVE`] bytes are left in it. Between two calls of [`Self::reserve`] at most [`RESERVE`]
-/// bytes are written.
+/// [`RESERVE`] bytes are left in it; before the first function it is null. Between two calls of
+/// [`Self::reserve`] at most [`RESERVE`] bytes are written. If there is no memory for more, what is in the buffer means nothing:
+/// emitters, which cannot fail, write over its end.
 #[derive(Debug)]
 pub(crate) struct CodeBuf {
     bytes: Vec<u8>,
@@ -71,6 +78,8 @@ pub(crate) struct CodeBuf {
     pub(crate) sites: Sites,
     /// Offset in the module of the operator being emitted.
     pub(crate) wasm_pos: u32,
+    /// Bytes that there was no memory for.
+    exhausted: Option<usize>,
 }
 
 // SAFETY: `cur` and `full` point into `bytes`, which the buffer owns.
@@ -78,29 +87,70 @@ unsafe impl Send for CodeBuf {}
 
 impl CodeBuf {
     pub(crate) fn new() -> Self {
-        let mut bytes = Vec::with_capacity(64 * 1024);
-        let cur = bytes.as_mut_ptr();
+        let mut bytes = Vec::new();
         Self {
-            full: full(&mut bytes),
+            cur: bytes.as_mut_ptr(),
+            full: std::ptr::null_mut(),
             bytes,
-            cur,
             labels: Vec::new(),
             fixups: Vec::new(),
             colds: Vec::new(),
             relocs: Vec::new(),
             sites: Sites::new(),
             wasm_pos: 0,
+            exhausted: None,
         }
     }
 
     /// Forgets the function that the buffer held.
     pub(crate) fn clear(&mut self) {
         self.cur = self.bytes.as_mut_ptr();
+        self.reserve();
+        self.exhausted = None;
+        self.clear_lists();
+    }
+
+    fn clear_lists(&mut self) {
         self.labels.clear();
         self.fixups.clear();
         self.colds.clear();
         self.relocs.clear();
         self.sites.start(0);
+    }
+
+    /// Forgets the function that the buffer held, and makes room for what one of so many records,
+    /// labels and targets of `br_table`s usually needs, beside its code.
+    ///
+    /// # Errors
+    ///
+    /// If the host has no memory.
+    pub(crate) fn make_room(
+        &mut self,
+        records: usize,
+        labels: usize,
+        targets: usize,
+    ) -> Result<(), OutOfMemory> {
+        self.clear_lists();
+        if self.bytes.capacity() == 0 {
+            try_reserve(&mut self.bytes, FIRST, WHAT)?;
+            self.cur = self.bytes.as_mut_ptr();
+            self.full = full(&mut self.bytes);
+        }
+        try_reserve(&mut self.labels, labels + records + targets, WHAT)?;
+        try_reserve(&mut self.fixups, records + targets, WHAT)?;
+        try_reserve(&mut self.colds, records, WHAT)?;
+        try_reserve(&mut self.relocs, records, WHAT)?;
+        self.sites.make_room(records)
+    }
+
+    /// # Errors
+    ///
+    /// If there was no memory for the code.
+    pub(crate) fn check(&self) -> Result<(), OutOfMemory> {
+        match self.exhausted {
+            None => Ok(()),
+            Some(bytes) => Err(OutOfMemory::new(WHAT, bytes)),
+        }
     }
 
     /// Makes room for [`RESERVE`] bytes. The shared pass calls it once per record, and before
@@ -117,7 +167,15 @@ impl CodeBuf {
         let len = self.offset() as usize;
         // SAFETY: the first `len` bytes were written, and `len` is within the capacity.
         unsafe { self.bytes.set_len(len) };
-        self.bytes.reserve(self.bytes.capacity().max(RESERVE));
+        let more = self.bytes.capacity().max(FIRST);
+        if self.exhausted.is_some() || self.bytes.try_reserve(more).is_err() {
+            assert!(!self.full.is_null(), "`make_room` comes first");
+            self.exhausted = Some(len + more);
+            // SAFETY: shrinking.
+            unsafe { self.bytes.set_len(0) };
+            self.cur = self.full;
+            return;
+        }
         // SAFETY: `len` is within the capacity.
         self.cur = unsafe { self.bytes.as_mut_ptr().add(len) };
         // SAFETY: shrinking.

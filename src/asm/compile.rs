@@ -9,6 +9,7 @@ use super::isa::{CheckLabels, Checked, Frame, Isa, IsaOptions};
 use super::memory::CheckedLocals;
 use super::regs::{Reg, RegFile};
 use super::stack::{LocalState, Operand, Registers};
+use crate::error::{OutOfMemory, try_reserve};
 use crate::ir::fuel::Costs;
 use crate::ir::func::Func;
 use crate::ir::module::ModuleInfo;
@@ -109,13 +110,18 @@ impl<I: Isa> Emitter<I> {
 
     /// Emits `func` into the backend's buffer. Notes where the code of each record starts, if
     /// someone wants to know; a record that has none was done along with the one before.
+    ///
+    /// # Errors
+    ///
+    /// If the host has no memory.
     pub(crate) fn emit(
         &mut self,
         cx: &Context<'_>,
         func: &Func,
         listened: bool,
         mut starts: Option<&mut Vec<RecordStart>>,
-    ) -> Emitted {
+    ) -> Result<Emitted, OutOfMemory> {
+        self.make_room(cx, func)?;
         for attempt in 0.. {
             self.isa.begin(attempt);
             let mut pass = Pass {
@@ -133,7 +139,8 @@ impl<I: Isa> Emitter<I> {
             };
             let emitted = pass.run(starts.as_deref_mut());
             if self.isa.finish() {
-                return emitted;
+                self.isa.buf().check()?;
+                return Ok(emitted);
             }
         }
         unreachable!("a machine has some branch that reaches")
@@ -153,6 +160,24 @@ impl<I: Isa> Emitter<I> {
         traps
             .chain(checks)
             .filter_map(|(label, pos, what)| Some((buf.label_offset(label)?, pos, what)))
+    }
+
+    /// What grows with the function, but for its code, is not to grow while it is emitted.
+    fn make_room(&mut self, cx: &Context<'_>, func: &Func) -> Result<(), OutOfMemory> {
+        let (records, targets) = (func.records.len(), func.targets.len());
+        let buf = self.isa.buf();
+        buf.make_room(records, func.labels.len(), targets)?;
+        let st = &mut self.state;
+        st.operands.clear();
+        st.locals.clear();
+        st.checks.clear();
+        let what = "a function's values";
+        if cx.options.metered || cx.options.interruptible {
+            try_reserve(&mut st.checks, records, what)?;
+        }
+        try_reserve(&mut st.operands, func.max_height as usize, what)?;
+        try_reserve(&mut st.locals, func.locals.len(), what)?;
+        try_reserve(&mut st.targets, targets, what)
     }
 }
 

@@ -12,6 +12,7 @@ use super::worker::{Part, Workers};
 use crate::error::Error;
 use crate::ir::decode::Body;
 use crate::ir::fuel::Costs;
+use crate::ir::limits::EnforcedLimit;
 use crate::ir::module::ModuleInfo;
 use crate::ir::types::FuncIdx;
 
@@ -93,6 +94,23 @@ const CODE_PER_FUNC: usize = 32;
 /// The largest module's code: offsets in it are 32-bit, calls reach as far as an `i32`.
 pub(super) const MAX_CODE: usize = i32::MAX as usize;
 
+/// Whether the embedder allows so much code: that up to the end of a function, the module's defined
+/// function number `at`, whose part begins at `start`.
+///
+/// # Errors
+///
+/// If not.
+pub(super) fn limit_code(
+    module: &ModuleInfo,
+    func: &FuncCode,
+    at: usize,
+    start: u32,
+) -> Result<(), Error> {
+    let size = u64::from(start) + u64::from(func.end);
+    let at = (func.body_pos, Some(module.imported_funcs + at as u32));
+    module.limits.check(EnforcedLimit::CodeSize, size, at)
+}
+
 /// Validates and compiles every body of a module.
 ///
 /// # Errors
@@ -114,11 +132,14 @@ pub(crate) fn compile<I: Isa + Send>(
     };
     let size: usize = bodies.iter().map(|body| body.range().len()).sum();
     let room = CODE_PER_BYTE * size + CODE_PER_FUNC * bodies.len();
-    let mut all = Part::new(workers.pages.take(room)?, bodies.len(), size);
+    let mut all = Part::new(workers.pages.take(room)?, bodies.len(), size)?;
     if options.threads <= 1 {
         let mut worker = workers.take(options.isa);
         for body in &bodies {
             worker.compile(&cx, bytes, body, options.listen, &mut all)?;
+            if let Some(func) = all.funcs.last() {
+                limit_code(module, func, all.funcs.len() - 1, 0)?;
+            }
         }
         workers.give(worker);
     } else {

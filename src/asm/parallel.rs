@@ -7,12 +7,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::compile::Context;
-use super::driver::CompileOptions;
+use super::driver::{CompileOptions, limit_code};
 use super::isa::Isa;
 use super::map::CodeBytes;
 use super::worker::{Listen, Part, Worker, Workers, check_size};
-use crate::error::Error;
+use crate::error::{Error, OutOfMemory, try_reserve};
 use crate::ir::decode::Body;
+use crate::ir::module::ModuleInfo;
 
 /// Functions that a worker takes at a time hold about this many bytes of bodies.
 const BATCH_BYTES: usize = 64 * 1024;
@@ -26,7 +27,7 @@ pub(super) fn compile<I: Isa + Send>(
     workers: &Workers<I>,
     mut all: Part<CodeBytes>,
 ) -> Result<Part<CodeBytes>, Error> {
-    let batches = batches(bodies);
+    let batches = batches(bodies)?;
     let order = order(&batches);
     let count = batches.len();
     let batches: Vec<_> = batches
@@ -35,6 +36,7 @@ pub(super) fn compile<I: Isa + Send>(
         .collect();
     let mut code = std::mem::take(&mut all.bytes);
     let joining = Mutex::new(Joining {
+        module: cx.module,
         waiting: (0..count).map(|_| None).collect(),
         next: 0,
         failed: None,
@@ -102,7 +104,7 @@ impl Batch {
         bytes: &[u8],
         listen: Listen<'_>,
     ) -> Result<Part<Vec<u8>>, Error> {
-        let mut part = Part::new(Vec::new(), self.bodies.len(), self.size);
+        let mut part = Part::new(Vec::new(), self.bodies.len(), self.size)?;
         for body in &self.bodies {
             worker.compile(cx, bytes, body, listen, &mut part)?;
         }
@@ -110,13 +112,18 @@ impl Batch {
     }
 }
 
-fn batches(bodies: Vec<Body>) -> Vec<Batch> {
+/// # Errors
+///
+/// If the host has no memory.
+fn batches(bodies: Vec<Body>) -> Result<Vec<Batch>, OutOfMemory> {
+    let what = "a module's functions";
     let mut batches: Vec<Batch> = Vec::new();
     for body in bodies {
         let size = body.range().len();
         match batches.last_mut() {
             Some(batch) if batch.size + size <= BATCH_BYTES => {
                 batch.size += size;
+                try_reserve(&mut batch.bodies, 1, what)?;
                 batch.bodies.push(body);
             }
             Some(_) | None => batches.push(Batch {
@@ -125,7 +132,7 @@ fn batches(bodies: Vec<Body>) -> Vec<Batch> {
             }),
         }
     }
-    batches
+    Ok(batches)
 }
 
 /// The order in which batches are compiled: huge functions first, lest one of them is what all
@@ -138,6 +145,7 @@ fn order(batches: &[Batch]) -> Vec<usize> {
 
 /// The code as it comes together.
 struct Joining<'c> {
+    module: &'c ModuleInfo,
     /// Parts of batches that are done, but not placed.
     waiting: Vec<Option<Part<Vec<u8>>>>,
     /// The batch whose code is placed next.
@@ -173,12 +181,17 @@ impl<'c> Joining<'c> {
             let part = self.waiting.get_mut(self.next)?.take()?;
             let start: usize = self.all.funcs.last().map_or(0, |func| func.end as usize);
             let pos = part.funcs.first().map_or(0, |func| func.body_pos as usize);
-            if let Err(error) = check_size(start + part.bytes.len(), pos) {
+            let first = self.all.funcs.len();
+            let mut funcs = (first..).zip(&part.funcs);
+            let limited = check_size(start + part.bytes.len(), pos).and_then(|()| {
+                funcs.try_for_each(|(at, func)| limit_code(self.module, func, at, start as u32))?;
+                Ok(self.all.describe(&part, start as u32)?)
+            });
+            if let Err(error) = limited {
                 self.failed = Some((self.next, error));
                 return None;
             }
             self.next += 1;
-            self.all.describe(&part, start as u32);
             let code = part.bytes;
             if self.homeless.is_empty() && code.len() <= self.room.len() {
                 self.len += code.len();
@@ -224,8 +237,9 @@ mod tests {
         }
     }
 
-    fn joining(room: &mut [u8], count: usize) -> Mutex<Joining<'_>> {
+    fn joining<'c>(module: &'c ModuleInfo, room: &'c mut [u8], count: usize) -> Mutex<Joining<'c>> {
         Mutex::new(Joining {
+            module,
             waiting: (0..count).map(|_| None).collect(),
             next: 0,
             failed: None,
@@ -239,7 +253,8 @@ mod tests {
     #[test]
     fn parts_are_placed_in_order() {
         let mut room = [0; 8];
-        let joining = joining(&mut room, 4);
+        let module = ModuleInfo::default();
+        let joining = joining(&module, &mut room, 4);
         for (at, code) in [(2, &b"cc"[..]), (0, b"a"), (1, b"bbbb"), (3, b"ddd")] {
             lock(&joining).done(at, Ok(part(code)));
             place(&joining);
@@ -254,7 +269,8 @@ mod tests {
 
     #[test]
     fn the_first_error_counts() {
-        let joining = joining(&mut [], 5);
+        let module = ModuleInfo::default();
+        let joining = joining(&module, &mut [], 5);
         for at in [3, 1, 4] {
             let error = Error::unsupported(at, "such things");
             lock(&joining).done(at, Err(error));

@@ -4,6 +4,7 @@
 //! wasm offset (zigzag, from the body's start).
 
 use super::code::Site;
+use crate::error::{OutOfMemory, try_reserve};
 
 /// A function's sites, encoded as they come. Cold ones come after the body, so both deltas may be
 /// large, but the code offsets ascend.
@@ -33,9 +34,19 @@ impl Sites {
         };
     }
 
+    /// Makes room for so many sites, as they usually are.
+    ///
+    /// # Errors
+    ///
+    /// If the host has no memory.
+    pub(crate) fn make_room(&mut self, sites: usize) -> Result<(), OutOfMemory> {
+        try_reserve(&mut self.bytes, 2 * sites, "a function's sites")
+    }
+
     #[inline]
     pub(crate) fn push(&mut self, site: Site) {
-        let ahead = site.code - self.last.code;
+        // Backwards only where there was no memory for the code: such sites mean nothing.
+        let ahead = site.code.wrapping_sub(self.last.code);
         let delta = site.wasm.wrapping_sub(self.last.wasm) as i32;
         let delta = (delta << 1 ^ delta >> 31) as u32;
         self.last = site;

@@ -7,7 +7,7 @@ use super::compile::{Context, Emitter};
 use super::driver::{FuncCode, MAX_CODE};
 use super::isa::{Isa, IsaOptions};
 use super::map::{CodeBytes, CodePages};
-use crate::error::Error;
+use crate::error::{Error, OutOfMemory, try_reserve, try_with_capacity};
 use crate::ir::decode::Body;
 use crate::ir::func::Func;
 use crate::ir::lower::Lowering;
@@ -91,10 +91,13 @@ impl Gather for Vec<u8> {
     }
 
     fn append(&mut self, code: &[u8]) -> Result<(), Error> {
+        try_reserve(self, code.len(), CODE)?;
         self.extend_from_slice(code);
         Ok(())
     }
 }
+
+const CODE: &str = "a module's code";
 
 /// There is about one byte of sites, or one call to link, in so many bytes of real bodies.
 const BYTES_PER_SITE: usize = 4;
@@ -112,17 +115,28 @@ pub(super) struct Part<B> {
 
 impl<B> Part<B> {
     /// For `funcs` functions, whose bodies have `size` bytes.
-    pub(super) fn new(bytes: B, funcs: usize, size: usize) -> Self {
-        Self {
+    ///
+    /// # Errors
+    ///
+    /// If the host has no memory.
+    pub(super) fn new(bytes: B, funcs: usize, size: usize) -> Result<Self, OutOfMemory> {
+        Ok(Self {
             bytes,
-            funcs: Vec::with_capacity(funcs),
-            sites: Vec::with_capacity(size / BYTES_PER_SITE),
-            relocs: Vec::with_capacity(size / BYTES_PER_RELOC),
-        }
+            funcs: try_with_capacity(funcs, CODE)?,
+            sites: try_with_capacity(size / BYTES_PER_SITE, CODE)?,
+            relocs: try_with_capacity(size / BYTES_PER_RELOC, CODE)?,
+        })
     }
 
     /// Takes over what is known of the functions of `other`, whose code will lie at `start`.
-    pub(super) fn describe<C>(&mut self, other: &Part<C>, start: u32) {
+    ///
+    /// # Errors
+    ///
+    /// If the host has no memory.
+    pub(super) fn describe<C>(&mut self, other: &Part<C>, start: u32) -> Result<(), OutOfMemory> {
+        try_reserve(&mut self.sites, other.sites.len(), CODE)?;
+        try_reserve(&mut self.funcs, other.funcs.len(), CODE)?;
+        try_reserve(&mut self.relocs, other.relocs.len(), CODE)?;
         let sites = self.sites.len() as u32;
         self.sites.extend_from_slice(&other.sites);
         self.funcs.extend(other.funcs.iter().map(|func| FuncCode {
@@ -137,6 +151,7 @@ impl<B> Part<B> {
             pos: start + reloc.pos,
             ..*reloc
         }));
+        Ok(())
     }
 }
 
@@ -145,7 +160,7 @@ impl<I: Isa> Worker<I> {
     ///
     /// # Errors
     ///
-    /// If it is not valid, or too large.
+    /// If it is not valid, or too large, or the host has no memory.
     pub(super) fn compile<B: Gather>(
         &mut self,
         cx: &Context<'_>,
@@ -159,12 +174,15 @@ impl<I: Isa> Worker<I> {
         self.lowering
             .lower(cx.module, bytes, body, cx.costs, &mut self.func)?;
         let listened = listen.is_some_and(|listen| listen(FuncIdx(body.index)));
-        let emitted = self.emitter.emit(cx, &self.func, listened, None);
+        let emitted = self.emitter.emit(cx, &self.func, listened, None)?;
         let buf = self.emitter.isa.buf();
         let start = part.bytes.len();
         let end = start + buf.code().len();
         check_size(end, pos)?;
         part.bytes.append(buf.code())?;
+        try_reserve(&mut part.funcs, 1, CODE)?;
+        try_reserve(&mut part.sites, buf.sites.bytes().len(), CODE)?;
+        try_reserve(&mut part.relocs, buf.relocs.len(), CODE)?;
         part.sites.extend_from_slice(buf.sites.bytes());
         let start = start as u32;
         part.funcs.push(FuncCode {

@@ -6,6 +6,7 @@
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::Relaxed;
 
+use super::counters::StoreCounters;
 use super::instance;
 use super::memory::LimiterRef;
 use super::store::StoreCore;
@@ -134,11 +135,9 @@ pub(crate) unsafe fn serve(
                 false => 0,
             };
             core.charge(cost)?;
-            let old = core.memories[memory].grow(limiter, delta)?;
-            if old.is_none() {
-                core.give_back(cost);
-            }
-            Some(old.unwrap_or(FAILED))
+            let grown = core.memories[memory].grow(limiter, delta);
+            core.counters.grown(&grown, StoreCounters::memories);
+            Some(core.grown(grown, cost)?)
         }
         TABLE_GROW => {
             let table = core.instances[this].tables[args.index(2)] as usize;
@@ -149,11 +148,9 @@ pub(crate) unsafe fn serve(
             };
             core.charge(cost)?;
             // SAFETY: validated code passes references of the table's type.
-            let old = unsafe { core.tables[table].grow(limiter, delta, init)? };
-            if old.is_none() {
-                core.give_back(cost);
-            }
-            Some(old.unwrap_or(FAILED))
+            let grown = unsafe { core.tables[table].grow(limiter, delta, init) };
+            core.counters.grown(&grown, StoreCounters::tables);
+            Some(core.grown(grown, cost)?)
         }
         // SAFETY: validated code passes references of the tables' types.
         MEMORY_FILL | MEMORY_COPY | TABLE_FILL | TABLE_COPY => unsafe {
@@ -167,6 +164,17 @@ pub(crate) unsafe fn serve(
         code => unsafe { serve_table(core, this, code, args)? },
     };
     Ok(Progress::Done(result))
+}
+
+impl StoreCore {
+    /// Result of a growth that was charged for. One that did not happen costs nothing, whether the
+    /// guest goes on or its limiter's error ends it.
+    fn grown(&mut self, grown: Result<Option<u64>>, cost: u64) -> Result<u64> {
+        if !matches!(grown, Ok(Some(_))) {
+            self.give_back(cost);
+        }
+        Ok(grown?.unwrap_or(FAILED))
+    }
 }
 
 /// Bytes of a memory that are written between two looks at what others ask.
@@ -263,7 +271,7 @@ impl Args {
     }
 }
 
-fn serve_memory(core: &mut StoreCore, this: usize, code: u32, args: Args) -> Result<(), Trap> {
+fn serve_memory(core: &mut StoreCore, this: usize, code: u32, args: Args) -> Result<()> {
     let data = &core.instances[this];
     let memory = |n: usize| data.memories[args.index(n)];
     let (to, from, len) = (args.u32(0), args.u32(1), args.u32(2));
@@ -275,13 +283,18 @@ fn serve_memory(core: &mut StoreCore, this: usize, code: u32, args: Args) -> Res
             table::range(from, len, bytes).ok_or(Trap::MemoryOutOfBounds)?;
             core.charge(core.bulk_cost(len, 1))?;
             let segment = core.instances[this].segment(index);
-            instance::write_memory(&core.memories, (memory, to), segment, from, len)
+            let to = (memory, to);
+            Ok(instance::write_memory(
+                &core.memories,
+                to,
+                segment,
+                from,
+                len,
+            )?)
         }
         DATA_DROP => {
-            core.instances[this]
-                .dropped_datas
-                .insert(args.index(0) as u32);
-            Ok(())
+            let dropped = &mut core.instances[this].dropped_datas;
+            Ok(dropped.insert(args.index(0) as u32)?)
         }
         code => unreachable!("builtin {code} is not one of memories"),
     }
@@ -297,14 +310,14 @@ unsafe fn serve_table(
     this: usize,
     code: u32,
     args: Args,
-) -> Result<Option<u64>, Trap> {
+) -> Result<Option<u64>> {
     let data = &core.instances[this];
     let table = |n: usize| data.tables[args.index(n)];
     let (to, from, len) = (args.u32(0), args.u32(1), args.u32(2));
     match code {
         TABLE_GET => {
             let elem = core.tables[table(1) as usize].get(to);
-            return elem.map(Some).ok_or(Trap::TableOutOfBounds);
+            return Ok(Some(elem.ok_or(Trap::TableOutOfBounds)?));
         }
         TABLE_SIZE => return Ok(Some(core.tables[table(0) as usize].len())),
         TABLE_SET => {
@@ -321,7 +334,7 @@ unsafe fn serve_table(
         }
         ELEM_DROP => core.instances[this]
             .dropped_elems
-            .insert(args.index(0) as u32),
+            .insert(args.index(0) as u32)?,
         code => unreachable!("no builtin has number {code}"),
     }
     Ok(None)

@@ -12,6 +12,7 @@ use crate::asm::abi::MemoryMode;
 use crate::error::{Error, Result};
 use crate::ir::decode::DEFAULT_FEATURES;
 use crate::ir::fuel::FuelCosts;
+use crate::ir::limits::EnforcedLimits;
 
 /// How an [`Engine`](crate::Engine) compiles and runs.
 ///
@@ -34,6 +35,8 @@ pub struct Config {
     pub(crate) consume_fuel: bool,
     pub(crate) fuel_costs: FuelCosts,
     pub(crate) features: WasmFeatures,
+    pub(crate) limits: EnforcedLimits,
+    pub(crate) count_host_calls: bool,
     pub(crate) listener: Option<Arc<dyn FunctionListener>>,
     #[cfg(feature = "profiling")]
     pub(crate) profiler: ProfilingStrategy,
@@ -65,6 +68,8 @@ impl Config {
             consume_fuel: false,
             fuel_costs: FuelCosts::default(),
             features: DEFAULT_FEATURES,
+            limits: EnforcedLimits::new(),
+            count_host_calls: false,
             listener: None,
             #[cfg(feature = "profiling")]
             profiler: ProfilingStrategy::None,
@@ -176,6 +181,24 @@ impl Config {
         self.feature(WasmFeatures::EXTENDED_CONST, enable)
     }
 
+    /// Limits on the modules that are compiled: their size, that of their code, how much of what
+    /// they declare. A module beyond one is an
+    /// [`EnforcedLimitsError`](crate::EnforcedLimitsError) that says which, what the module has and
+    /// where: `limit exceeded at offset 0x3a: function 7: 2001 locals, allowed are at most 2000`.
+    /// Default: [`EnforcedLimits::new`], none.
+    pub fn enforced_limits(&mut self, limits: EnforcedLimits) -> &mut Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Whether stores count calls of host functions, in
+    /// [`StoreCounters::host_calls`](crate::StoreCounters::host_calls). What else they count costs
+    /// nothing that can be measured; this one costs about a nanosecond a call. Default: false.
+    pub fn count_host_calls(&mut self, enable: bool) -> &mut Self {
+        self.count_host_calls = enable;
+        self
+    }
+
     /// Reports calls of guest functions to `listener`: those that it chooses when a module is
     /// compiled. Functions that it does not choose cost nothing.
     pub fn function_listener(&mut self, listener: impl FunctionListener) -> &mut Self {
@@ -253,6 +276,8 @@ impl fmt::Debug for Config {
             .field("canonicalize_nans", &self.canonical_nans)
             .field("consume_fuel", &self.consume_fuel)
             .field("features", &self.features)
+            .field("limits", &self.limits)
+            .field("count_host_calls", &self.count_host_calls)
             .field("listener", &self.listener.is_some())
             .finish_non_exhaustive()
     }

@@ -5,12 +5,13 @@ use std::fmt;
 use std::sync::{Arc, RwLock};
 
 use super::config::Config;
+use super::counters::Compiled;
 use super::interrupt::Epochs;
 use super::native;
 use super::pool::PoolRef;
 use crate::asm::abi::{MemoryMode, NULL_SIG, Thunks};
 use crate::asm::isa::IsaOptions;
-use crate::error::Result;
+use crate::error::{OutOfMemory, Result, try_reserve, try_with_capacity};
 use crate::ir::fuel::Costs;
 use crate::ir::types::FuncType;
 
@@ -36,6 +37,7 @@ struct EngineInner {
     workers: native::Workers,
     epochs: Epochs,
     pool: PoolRef,
+    compiled: Compiled,
 }
 
 /// Numbers function types, so that compiled code compares them by number.
@@ -75,6 +77,7 @@ impl Engine {
                 workers: native::Workers::default(),
                 epochs: Epochs::default(),
                 pool: PoolRef::default(),
+                compiled: Compiled::default(),
             }),
         })
     }
@@ -119,6 +122,11 @@ impl Engine {
         &self.inner.workers
     }
 
+    /// Where what is compiled is counted.
+    pub(crate) fn compiled(&self) -> &Compiled {
+        &self.inner.compiled
+    }
+
     /// Where memories and stacks come from.
     pub(crate) fn pool(&self) -> &PoolRef {
         &self.inner.pool
@@ -136,9 +144,17 @@ impl Engine {
     }
 
     /// The numbers of many signatures.
-    pub(crate) fn sigs(&self, types: &[FuncType]) -> Box<[u32]> {
+    ///
+    /// # Errors
+    ///
+    /// If the host has no memory.
+    pub(crate) fn sigs(&self, types: &[FuncType]) -> Result<Box<[u32]>> {
+        let what = "a module's types";
+        let mut numbers = try_with_capacity(types.len(), what)?;
         let mut sigs = self.inner.sigs.write().unwrap_or_else(|e| e.into_inner());
-        types.iter().map(|ty| sigs.add(ty)).collect()
+        sigs.reserve(types.len(), what)?;
+        numbers.extend(types.iter().map(|ty| sigs.add(ty)));
+        Ok(numbers.into())
     }
 
     /// The signature of a number that this engine has given.
@@ -149,6 +165,13 @@ impl Engine {
 }
 
 impl Signatures {
+    fn reserve(&mut self, count: usize, what: &'static str) -> Result<(), OutOfMemory> {
+        try_reserve(&mut self.types, count, what)?;
+        let reserved = self.numbers.try_reserve(count);
+        let bytes = count * size_of::<(Arc<FuncType>, u32)>();
+        reserved.map_err(|_| OutOfMemory::new(what, bytes))
+    }
+
     fn add(&mut self, ty: &FuncType) -> u32 {
         if let Some(&sig) = self.numbers.get(ty) {
             return sig;

@@ -177,7 +177,7 @@ impl Execution {
     /// # Errors
     ///
     /// If the guest cannot run: it waits for the results of a host function, or has ended; `store`
-    /// is another; or there is no memory for a stack. Then nothing has changed. What goes wrong in
+    /// is another; or there is no memory for a stack ([`OutOfMemory`](crate::OutOfMemory) among others). Then nothing has changed. What goes wrong in
     /// the guest is an [`Exit`].
     ///
     /// # Panics
@@ -309,7 +309,7 @@ impl Execution {
     /// The results, right after [`Step::Returned`].
     pub(crate) fn results<T: 'static>(&self, store: &mut StoreContextMut<'_, T>) -> Vec<Val> {
         let core = store.core_mut();
-        let engine = core.machine.prepare(&core.engine);
+        let engine = core.machine.prepared();
         let types = self.ty.results();
         let mut values = Vec::with_capacity(types.len());
         // SAFETY: the function has just returned values of these types.
@@ -324,7 +324,7 @@ impl Execution {
     /// The results, right after [`Step::Returned`], of a function whose type has been checked.
     pub(crate) fn typed<T: 'static, R: Values>(&self, store: &mut StoreContextMut<'_, T>) -> R {
         let core = store.core_mut();
-        let engine = core.machine.prepare(&core.engine);
+        let engine = core.machine.prepared();
         // SAFETY: the function has just returned values of these types.
         unsafe { R::read::<true>(engine, core) }
     }
@@ -398,7 +398,9 @@ impl Execution {
             State::Ended => return Err(Error::msg(ENDED)),
         }
         run::check_nested()?;
-        let engine = &store.core().engine;
+        let core = store.core_mut();
+        core.machine.prepare(&core.engine)?;
+        let engine = &core.engine;
         let stack = match self.stack.take() {
             Some(stack) => stack,
             None => ValueStack::new(engine.config().max_wasm_stack, engine.pool())?,

@@ -1,7 +1,7 @@
 //! Instances.
 #![allow(unsafe_code, reason = "lays out instances as compiled code knows them")]
 
-use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::ptr::NonNull;
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use super::table::{self, Table};
 use super::typed::TypedFunc;
 use super::wasm_ty::{WasmParams, WasmResults};
 use crate::asm::abi::{VmFuncRef, VmInstance};
-use crate::error::{Error, Result, Trap};
+use crate::error::{Error, OutOfMemory, Result, Trap, try_reserve, try_with_capacity};
 use crate::ir::module::{ConstExpr, ConstOp, ElemItems, ExportItem};
 use crate::ir::types::{ElemIdx, FuncIdx, GlobalIdx};
 
@@ -65,12 +65,18 @@ pub(crate) struct InstanceData {
 pub(crate) struct Dropped(Vec<bool>);
 
 impl Dropped {
-    pub(crate) fn insert(&mut self, index: u32) {
+    /// # Errors
+    ///
+    /// If there is no memory to note it.
+    pub(crate) fn insert(&mut self, index: u32) -> Result<(), OutOfMemory> {
         let index = index as usize;
         if self.0.len() <= index {
+            let more = index + 1 - self.0.len();
+            try_reserve(&mut self.0, more, "dropped segments")?;
             self.0.resize(index + 1, false);
         }
         self.0[index] = true;
+        Ok(())
     }
 
     fn contains(&self, index: u32) -> bool {
@@ -91,7 +97,11 @@ unsafe impl Sync for VmBox {}
 
 impl VmBox {
     /// `size` bytes, at least those of a [`VmInstance`].
-    pub(crate) fn new(size: usize) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// If there is no memory.
+    pub(crate) fn new(size: usize) -> Result<Self> {
         let size = size.max(size_of::<VmInstance>());
         let Ok(layout) = Layout::from_size_align(size, align_of::<VmInstance>()) else {
             unreachable!("an instance's size fits into an i32")
@@ -99,8 +109,8 @@ impl VmBox {
         // SAFETY: the size is not zero.
         let ptr = unsafe { alloc_zeroed(layout) };
         match NonNull::new(ptr.cast()) {
-            Some(ptr) => Self { ptr, layout },
-            None => handle_alloc_error(layout),
+            Some(ptr) => Ok(Self { ptr, layout }),
+            None => Err(OutOfMemory::new("an instance", layout.size()).into()),
         }
     }
 
@@ -295,6 +305,27 @@ pub(crate) fn write_table(
     }
 }
 
+/// Imports as instantiation takes them.
+///
+/// # Errors
+///
+/// If there are not as many as the module has, or one belongs to another store.
+fn definitions(core: &StoreCore, module: &Module, imports: &[Extern]) -> Result<Vec<Definition>> {
+    let expected = module.info().imports.len();
+    if imports.len() != expected {
+        return Err(Error::msg(format!(
+            "expected {expected} imports, found {}",
+            imports.len()
+        )));
+    }
+    let mut definitions = try_with_capacity(expected, "imports")?;
+    for import in imports {
+        core.check(import.store())?;
+        definitions.push(Definition::Extern(*import));
+    }
+    Ok(definitions)
+}
+
 impl Instance {
     /// Instantiates a module with its imports in order, and runs its start function. A
     /// [`Linker`](crate::Linker) finds imports by name.
@@ -310,18 +341,28 @@ impl Instance {
     /// If a host function does that the start function calls.
     pub fn new(mut store: impl AsContextMut, module: &Module, imports: &[Extern]) -> Result<Self> {
         let mut store = store.as_context_mut();
-        let expected = module.info().imports.len();
-        if imports.len() != expected {
-            return Err(Error::msg(format!(
-                "expected {expected} imports, found {}",
-                imports.len()
-            )));
-        }
-        for import in imports {
-            store.core().check(import.store())?;
-        }
-        let imports: Vec<_> = imports.iter().copied().map(Definition::Extern).collect();
+        let imports = definitions(store.core(), module, imports)?;
         instantiate::instantiate(&mut store, module, &imports)
+    }
+
+    /// As [`Instance::new`], and the start function can wait for async host functions; see
+    /// [`Func::call_async`](crate::Func::call_async).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Instance::new`].
+    ///
+    /// # Panics
+    ///
+    /// If a host function does that the start function calls.
+    pub async fn new_async(
+        mut store: impl AsContextMut<Data: Send>,
+        module: &Module,
+        imports: &[Extern],
+    ) -> Result<Self> {
+        let store = store.as_context_mut();
+        let imports = definitions(store.core(), module, imports)?;
+        instantiate::instantiate_async(store, module, &imports).await
     }
 
     pub(crate) fn from_index(core: &StoreCore, index: u32) -> Self {

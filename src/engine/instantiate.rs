@@ -19,8 +19,8 @@ use super::store::{StoreCore, StoreInner};
 use super::table::TableData;
 use super::types::{ExternType, GlobalType, MemoryType, TableType};
 use crate::asm::abi::{VmFuncRef, VmMemory};
-use crate::error::{Error, Result};
-use crate::ir::module::{ElemItems, ElemMode, ImportType};
+use crate::error::{Error, OutOfMemory, Result, try_reserve, try_with_capacity};
+use crate::ir::module::{ElemItems, ElemMode, ImportType, ModuleInfo};
 use crate::ir::types::{ElemIdx, GlobalIdx, MemIdx, TableIdx, TypeIdx};
 
 /// What satisfies an import.
@@ -206,14 +206,17 @@ fn allocate<T: 'static>(
     let (core, mut limiter) = store.split();
     let info = &module.info;
     check_counts(core, &limiter, module)?;
+    reserve(core, info)?;
     let index = core.instances.len();
+    let is_host = |item: &&Definition| matches!(item, Definition::Host(_));
+    let hosts = imports.iter().filter(is_host).count();
     let mut builder = Builder {
         module,
-        vm: VmBox::new(module.layout.size()),
-        hosts: Vec::new(),
-        memories: Vec::with_capacity(info.memories.len()),
-        tables: Vec::with_capacity(info.tables.len()),
-        globals: Vec::with_capacity(info.globals.len()),
+        vm: VmBox::new(module.layout.size())?,
+        hosts: try_with_capacity(hosts, "an instance's imports")?,
+        memories: try_with_capacity(info.memories.len(), "an instance's memories")?,
+        tables: try_with_capacity(info.tables.len(), "an instance's tables")?,
+        globals: try_with_capacity(info.globals.len(), "an instance's globals")?,
     };
     builder.import(core, imports);
     let memories = builder.memories(core, &mut limiter)?;
@@ -241,6 +244,22 @@ fn allocate<T: 'static>(
             .or_insert_with(|| module.clone());
     }
     Ok(index)
+}
+
+/// Makes room in the store for what an instance will add to it.
+///
+/// # Errors
+///
+/// If the host has no memory; then the store is as it was.
+fn reserve(core: &mut StoreCore, info: &ModuleInfo) -> Result<(), OutOfMemory> {
+    let what = "what a store holds";
+    let memories = info.memories.len() - info.imported_memories as usize;
+    let tables = info.tables.len() - info.imported_tables as usize;
+    let globals = info.globals.len() - info.imported_globals as usize;
+    try_reserve(&mut core.instances, 1, what)?;
+    try_reserve(&mut core.memories, memories, what)?;
+    try_reserve(&mut core.tables, tables, what)?;
+    try_reserve(&mut core.globals, globals, what)
 }
 
 fn positions(first: usize, count: usize) -> impl Iterator<Item = u32> {
@@ -438,7 +457,7 @@ fn write_elements(core: &mut StoreCore, index: usize) -> Result<()> {
             write_table(core, index, (table, to.into()), elem, 0, len as u64)?;
         }
         if !matches!(segment.mode, ElemMode::Passive) {
-            core.instances[index].dropped_elems.insert(elem.0);
+            core.instances[index].dropped_elems.insert(elem.0)?;
         }
     }
     Ok(())

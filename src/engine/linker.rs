@@ -21,7 +21,7 @@ use super::store::StoreId;
 use super::types::ExternType;
 use super::values::Val;
 use super::wasm_ty::{WasmParams, WasmRet};
-use crate::error::{Context, Error, Result};
+use crate::error::{Context, Error, Result, try_with_capacity};
 use crate::ir::types::FuncType;
 
 /// Names of what modules can import, for stores whose data is a `T`.
@@ -466,7 +466,7 @@ impl<T: 'static> Linker<T> {
             ));
         }
         let info = module.info();
-        let mut definitions = Vec::with_capacity(info.imports.len());
+        let mut definitions = try_with_capacity(info.imports.len(), "imports")?;
         for import in &info.imports {
             let Some(item) = self.find(&import.module, &import.name) else {
                 let ty = import_type(info, &import.ty);

@@ -8,13 +8,14 @@ use std::fmt;
 use std::ptr::NonNull;
 
 use super::context::{AsContext, AsContextMut, StoreContext, StoreContextMut};
+use super::counters::StoreCounters;
 use super::limits::ResourceLimiter;
 use super::linear::LinearMemory;
 use super::owned::Owned;
 use super::store::{StoreCore, StoreId, StoreInner};
 use super::types::MemoryType;
 use crate::asm::abi::VmMemory;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, try_reserve};
 use crate::ir::types::PAGE_SIZE;
 
 /// A linear memory of a store: a handle.
@@ -244,6 +245,7 @@ impl Memory {
         )?;
         // SAFETY: it makes its own record.
         let data = unsafe { MemoryData::new(core, limiter.take(), ty, None)? };
+        try_reserve(&mut core.memories, 1, "a store's memories")?;
         core.memories.push(data);
         Ok(Self::from_index(core, core.memories.len() as u32 - 1))
     }
@@ -387,7 +389,9 @@ impl Memory {
         let mut store = store.as_context_mut();
         store.core().check(self.store)?;
         let (core, limiter) = store.inner_mut().split();
-        match core.memories[self.index as usize].grow(limiter, delta)? {
+        let grown = core.memories[self.index as usize].grow(limiter, delta);
+        core.counters.grown(&grown, StoreCounters::memories);
+        match grown? {
             Some(old) => Ok(old),
             None => Err(Error::msg(format!(
                 "failed to grow memory by {delta} pages"

@@ -7,6 +7,7 @@ mod builtins;
 pub(crate) mod caller;
 pub(crate) mod config;
 pub(crate) mod context;
+pub(crate) mod counters;
 #[allow(clippy::module_inception, reason = "named for the type in it")]
 pub(crate) mod engine;
 pub(crate) mod errors;

@@ -14,8 +14,8 @@ use super::types::{ExportType, ExternType, GlobalType, ImportType, MemoryType, T
 use crate::asm::abi::{InstanceLayout, MemoryMode};
 use crate::asm::driver::{CompileOptions, ModuleCode};
 use crate::asm::map::CodeMemory;
-use crate::error::{Context, Error, Result};
-use crate::ir::decode::{Decoded, decode};
+use crate::error::{Context, Error, OutOfMemory, Result, try_box, try_with_capacity};
+use crate::ir::decode::{Decoded, decode_within};
 use crate::ir::module::{ExportItem, ImportType as IrImport, ModuleInfo};
 use crate::ir::types::FuncIdx;
 
@@ -43,13 +43,19 @@ pub(crate) struct ModuleInner {
     data_start: u32,
     /// Per function: whether calls are reported. Empty if none is.
     pub(crate) listened: Vec<bool>,
-    custom_sections: Vec<(Box<str>, Box<[u8]>)>,
+    custom_sections: CustomSections,
     /// Positions of exports, made when there are many and one is asked for.
-    exports: OnceLock<HashMap<Arc<str>, usize>>,
+    exports: OnceLock<Exports>,
     registration: Option<Registration>,
     #[cfg(feature = "gdb")]
     debugger: Option<super::gdb::Registration>,
 }
+
+/// Names and contents.
+type CustomSections = Vec<(Box<str>, Box<[u8]>)>;
+
+/// Positions of exports by name; empty if there was no memory for them.
+type Exports = HashMap<Arc<str>, usize>;
 
 /// Nothing runs the code any more: what does keeps the module.
 impl Drop for ModuleInner {
@@ -79,7 +85,9 @@ impl Module {
     ///
     /// # Errors
     ///
-    /// If it is malformed or invalid, uses what is not supported, or is too large.
+    /// If it is malformed or invalid, uses what is not supported, or is too large; if it exceeds
+    /// the engine's limits (an [`EnforcedLimitsError`](crate::EnforcedLimitsError)); or for want of
+    /// memory (an [`OutOfMemory`](crate::OutOfMemory), or what the system says).
     pub fn new(engine: &Engine, bytes: impl AsRef<[u8]>) -> Result<Self> {
         Self::from_binary(engine, &text_to_binary(bytes.as_ref())?)
     }
@@ -103,9 +111,9 @@ impl Module {
     /// As [`Module::new`].
     pub fn from_binary(engine: &Engine, bytes: &[u8]) -> Result<Self> {
         let config = engine.config();
-        let Decoded { mut info, bodies } = decode(bytes, config.features)?;
-        let layout = InstanceLayout::new(&info);
-        let listened = listened(config.listener.as_deref(), &info);
+        let Decoded { mut info, bodies } = decode_within(bytes, config.features, &config.limits)?;
+        let layout = InstanceLayout::new(&info)?;
+        let listened = listened(config.listener.as_deref(), &info)?;
         let listens = |func: FuncIdx| listened[func.index()];
         let options = CompileOptions {
             isa: engine.isa(),
@@ -117,23 +125,23 @@ impl Module {
         let memory = CodeMemory::new(std::mem::take(&mut code.bytes), native::sync_icache)?;
         let guarded = config.mode == MemoryMode::Guard && memory.start() != memory.end();
         let registration = guarded.then(|| CODE.add(memory.start()..memory.end()));
-        let sigs = engine.sigs(&info.types);
+        let sigs = engine.sigs(&info.types)?;
         let data = info.datas.iter().map(|data| &data.bytes);
         let data_start = data.clone().map(|range| range.start).min().unwrap_or(0);
         let data_end = data.map(|range| range.end).max().unwrap_or(0);
-        let custom_sections = std::mem::take(&mut info.custom_sections)
-            .into_iter()
-            .map(|(name, range)| (name, bytes[range].into()))
-            .collect();
+        let custom_sections = custom_sections(&mut info, bytes)?;
         #[allow(unused_mut, reason = "changed with some features")]
         let mut inner = ModuleInner {
             engine: engine.clone(),
-            refs: escaping(&info, &layout, &code, &sigs),
+            refs: escaping(&info, &layout, &code, &sigs)?,
             layout,
             sigs,
             code,
             memory,
-            data: bytes[data_start as usize..data_end as usize].into(),
+            data: try_box(
+                &bytes[data_start as usize..data_end as usize],
+                "data segments",
+            )?,
             data_start,
             listened,
             custom_sections,
@@ -149,17 +157,21 @@ impl Module {
         }
         #[cfg(feature = "profiling")]
         super::profiler::loaded(&inner)?;
+        let (functions, code) = (inner.code.funcs.len(), inner.memory.bytes().len());
+        engine.compiled().add(functions, bytes.len(), code);
         Ok(Self::from_inner(Arc::new(inner)))
     }
 
-    /// Validates a module, as [`Module::new`] does, without keeping anything.
+    /// Validates a module, as [`Module::new`] does, without keeping anything. A limit on machine
+    /// code is none here.
     ///
     /// # Errors
     ///
     /// As [`Module::new`].
     pub fn validate(engine: &Engine, bytes: &[u8]) -> Result<()> {
         let bytes = text_to_binary(bytes)?;
-        let Decoded { info, bodies } = decode(&bytes, engine.config().features)?;
+        let config = engine.config();
+        let Decoded { info, bodies } = decode_within(&bytes, config.features, &config.limits)?;
         let mut lowering = crate::ir::lower::Lowering::default();
         let mut func = crate::ir::func::Func::default();
         for body in &bodies {
@@ -245,14 +257,20 @@ impl ModuleInner {
     /// What is exported as `name`.
     pub(crate) fn export(&self, name: &str) -> Option<ExportItem> {
         let exports = &self.info.exports;
+        let search = || exports.iter().find(|export| &*export.name == name);
         if exports.len() < MANY_EXPORTS {
-            let export = exports.iter().find(|export| &*export.name == name)?;
-            return Some(export.item);
+            return Some(search()?.item);
         }
         let map = self.exports.get_or_init(|| {
-            let names = exports.iter().map(|export| export.name.clone());
-            names.zip(0..).collect()
+            let mut map = Exports::new();
+            if map.try_reserve(exports.len()).is_ok() {
+                map.extend(exports.iter().map(|export| export.name.clone()).zip(0..));
+            }
+            map
         });
+        if map.is_empty() {
+            return Some(search()?.item);
+        }
         Some(exports[*map.get(name)?].item)
     }
 
@@ -265,13 +283,26 @@ impl ModuleInner {
 }
 
 /// Asks the listener which functions it listens to.
-fn listened(listener: Option<&dyn FunctionListener>, info: &ModuleInfo) -> Vec<bool> {
+fn listened(
+    listener: Option<&dyn FunctionListener>,
+    info: &ModuleInfo,
+) -> Result<Vec<bool>, OutOfMemory> {
     let Some(listener) = listener else {
-        return Vec::new();
+        return Ok(Vec::new());
     };
+    let mut listened = try_with_capacity(info.funcs.len(), "a module's functions")?;
     let funcs = (0..info.funcs.len() as u32).map(FuncIdx);
-    funcs
-        .map(|func| !info.is_import(func) && listener.listens(&ListenedFunc { info, func }))
+    listened.extend(
+        funcs.map(|func| !info.is_import(func) && listener.listens(&ListenedFunc { info, func })),
+    );
+    Ok(listened)
+}
+
+/// The custom sections, with contents of their own.
+fn custom_sections(info: &mut ModuleInfo, bytes: &[u8]) -> Result<CustomSections, OutOfMemory> {
+    let sections = std::mem::take(&mut info.custom_sections).into_iter();
+    sections
+        .map(|(name, range)| Ok((name, try_box(&bytes[range], "custom sections")?)))
         .collect()
 }
 
@@ -281,17 +312,18 @@ fn escaping(
     layout: &InstanceLayout,
     code: &ModuleCode,
     sigs: &[u32],
-) -> Box<[EscapingFunc]> {
+) -> Result<Box<[EscapingFunc]>, OutOfMemory> {
+    let mut escaping = try_with_capacity(layout.record_count() as usize, "a module's functions")?;
     let defined = (info.imported_funcs..info.funcs.len() as u32).map(FuncIdx);
-    defined
+    let defined = defined
         .zip(&code.funcs)
-        .filter(|(func, _)| layout.func_ref(*func).is_some())
-        .map(|(func, code)| EscapingFunc {
-            func,
-            code: code.start,
-            sig: sigs[info.funcs[func.index()].index()],
-        })
-        .collect()
+        .filter(|(func, _)| layout.func_ref(*func).is_some());
+    escaping.extend(defined.map(|(func, code)| EscapingFunc {
+        func,
+        code: code.start,
+        sig: sigs[info.funcs[func.index()].index()],
+    }));
+    Ok(escaping.into())
 }
 
 /// Modules below this size compile on the caller's thread: starting others costs more.

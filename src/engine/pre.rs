@@ -19,7 +19,7 @@ use crate::ir::module::ImportType;
 /// [`Linker::instantiate_pre`](crate::Linker::instantiate_pre).
 pub struct InstancePre<T: 'static> {
     module: Module,
-    definitions: Arc<[Definition]>,
+    definitions: Arc<Vec<Definition>>,
     data: PhantomData<fn(T)>,
 }
 
@@ -46,7 +46,7 @@ impl<T: 'static> InstancePre<T> {
     pub(crate) fn new(module: Module, definitions: Vec<Definition>) -> Self {
         Self {
             module,
-            definitions: definitions.into(),
+            definitions: Arc::new(definitions),
             data: PhantomData,
         }
     }

@@ -8,7 +8,7 @@
 //! value stack, and leads back to it.
 #![allow(unsafe_code, reason = "enters compiled code and is entered from it")]
 
-use std::alloc::{Layout, alloc_zeroed, handle_alloc_error};
+use std::alloc::{Layout, alloc_zeroed};
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr::NonNull;
@@ -17,8 +17,9 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::backtrace::{CheckTag, Frames};
 use super::builtins::{self, Progress};
+use super::counters;
 use super::engine::Engine;
-use super::fuel;
+use super::fuel::{self, Tank};
 use super::func::null_ref;
 use super::host::HostFunc;
 use super::host_stack;
@@ -29,7 +30,7 @@ use super::stack::ValueStack;
 use super::store::{StoreCore, StoreInner};
 use super::suspend::{NO_FRAME, Stop, Suspension, suspend_or_trap};
 use crate::asm::abi::{CallEngine, Enter, ExitCode, Resume, TrapCode, VmFuncRef, VmInstance};
-use crate::error::{Error, Result, Trap};
+use crate::error::{Error, OutOfMemory, Result, Trap};
 
 /// Why the dispatcher left, until the call that it ends has returned.
 pub(crate) enum Failure {
@@ -49,7 +50,7 @@ pub(crate) type Dispatch = unsafe extern "C" fn(*mut CallEngine) -> u32;
 /// `top` to `limit`: on `stack`, or on that of the execution that runs.
 pub(crate) struct Machine {
     pub(super) engine: *mut CallEngine,
-    state: *mut CallEngine,
+    pub(super) state: *mut CallEngine,
     pub(super) enter: Enter,
     enter_ints: Enter,
     pub(super) resume: Resume,
@@ -64,8 +65,7 @@ pub(crate) struct Machine {
     store: *mut (),
     /// Told of the call engine, if guests can be interrupted.
     signal: Option<Arc<Signal>>,
-    /// What the call engine has, before there is one.
-    fuel: u64,
+    pub(super) tank: Tank,
 }
 
 // SAFETY: it owns what it points to.
@@ -86,11 +86,15 @@ pub(crate) struct Activation {
 /// The dispatcher for a store whose data is a `T`.
 pub(crate) fn dispatcher<T: 'static>(engine: &Engine) -> Dispatch {
     let config = engine.config();
-    match (config.poison, config.consume_fuel) {
-        (false, false) => dispatch::<T>,
-        (true, false) => poison::dispatch::<T>,
-        (false, true) => fuel::dispatch::<T, false>,
-        (true, true) => fuel::dispatch::<T, true>,
+    match (config.poison, config.consume_fuel, config.count_host_calls) {
+        (false, false, false) => dispatch::<T>,
+        (true, false, false) => poison::dispatch::<T>,
+        (false, true, false) => fuel::dispatch::<T, false>,
+        (true, true, false) => fuel::dispatch::<T, true>,
+        (false, false, true) => counters::dispatch::<T, false, false>,
+        (true, false, true) => counters::dispatch::<T, true, false>,
+        (false, true, true) => counters::dispatch::<T, false, true>,
+        (true, true, true) => counters::dispatch::<T, true, true>,
     }
 }
 
@@ -109,7 +113,7 @@ impl Machine {
             dispatch,
             store: std::ptr::null_mut(),
             signal,
-            fuel: 0,
+            tank: Tank::default(),
         }
     }
 
@@ -134,7 +138,7 @@ impl Machine {
     #[cold]
     fn set_up(&mut self, engine: &Engine) -> Result<()> {
         let stack = ValueStack::new(engine.config().max_wasm_stack, engine.pool())?;
-        let state = self.prepare(engine);
+        let state = self.prepare(engine)?;
         self.top = stack.top() as usize;
         self.limit = stack.limit();
         // SAFETY: owned by this, and no guest runs.
@@ -150,9 +154,13 @@ impl Machine {
     }
 
     /// The call engine, though there may be no stack for it.
-    pub(super) fn prepare(&mut self, engine: &Engine) -> *mut CallEngine {
+    ///
+    /// # Errors
+    ///
+    /// If there is no memory.
+    pub(super) fn prepare(&mut self, engine: &Engine) -> Result<*mut CallEngine> {
         if !self.state.is_null() {
-            return self.state;
+            return Ok(self.state);
         }
         let thunks = engine.thunks();
         let layout = Layout::new::<CallEngine>();
@@ -161,7 +169,7 @@ impl Machine {
         let mut state = unsafe {
             let state = alloc_zeroed(layout).cast::<CallEngine>();
             if state.is_null() {
-                handle_alloc_error(layout);
+                return Err(OutOfMemory::new("a store's call engine", layout.size()).into());
             }
             Box::from_raw(state)
         };
@@ -171,31 +179,19 @@ impl Machine {
         state.listener = thunks.listener;
         state.check = thunks.check;
         state.traps = thunks.traps;
-        state.fuel = self.fuel;
+        state.fuel = self.tank.first;
         self.state = Box::into_raw(state);
         if let Some(signal) = &self.signal {
             // SAFETY: detached before it is freed.
             unsafe { signal.attach(self.state) };
         }
+        Ok(self.state)
+    }
+
+    /// The call engine, which was [prepared](Self::prepare).
+    pub(super) fn prepared(&self) -> *mut CallEngine {
+        debug_assert!(!self.state.is_null());
         self.state
-    }
-
-    /// What guests may yet spend.
-    pub(crate) fn fuel(&self) -> u64 {
-        if self.state.is_null() {
-            return self.fuel;
-        }
-        // SAFETY: the type's invariants.
-        unsafe { (*self.state).fuel }
-    }
-
-    pub(crate) fn set_fuel(&mut self, fuel: u64) {
-        if self.state.is_null() {
-            self.fuel = fuel;
-        } else {
-            // SAFETY: the type's invariants.
-            unsafe { (*self.state).fuel = fuel };
-        }
     }
 
     /// Puts functions in the place of the engine's thunks.
@@ -323,7 +319,7 @@ unsafe fn call_guest<T: 'static, const INTS: bool>(
         };
         enter(engine, func.as_ptr(), top);
         if (*engine).exit != ExitCode::RETURNED {
-            return Err(failed(core, engine, top));
+            return Err(ended(core, engine, top));
         }
         (*engine).guest_sp = guest_sp;
         (*engine).instance = instance;
@@ -384,6 +380,20 @@ pub(super) unsafe fn take_failure(core: *mut StoreCore) -> Failure {
     match unsafe { (*core).failure.take() } {
         Some(failure) => failure,
         None => unreachable!("whoever leaves says why"),
+    }
+}
+
+/// As [`failed`], of a guest that a call ran: counts it.
+///
+/// # Safety
+///
+/// As [`failed`].
+#[cold]
+unsafe fn ended(core: *mut StoreCore, engine: *mut CallEngine, top: usize) -> Error {
+    // SAFETY: the caller's promises.
+    unsafe {
+        (*core).count_end((*engine).exit);
+        failed(core, engine, top)
     }
 }
 
@@ -497,7 +507,10 @@ unsafe extern "C" fn serve_rest<T: 'static>(engine: *mut CallEngine) -> u32 {
         let exit = (*engine).exit;
         let served = catch_unwind(AssertUnwindSafe(|| {
             match exit {
-                ExitCode::BUILTIN => serve_builtin(store, engine),
+                ExitCode::BUILTIN => {
+                    (*store.as_ptr()).core.counters.builtins += 1;
+                    serve_builtin(store, engine)
+                }
                 ExitCode::CHECK_LOOP | ExitCode::CHECK_ENTRY => {
                     // Frames are walked from here.
                     (*engine).guest_sp |= CheckTag::of(exit);
@@ -505,7 +518,7 @@ unsafe extern "C" fn serve_rest<T: 'static>(engine: *mut CallEngine) -> u32 {
                 }
                 ExitCode::CHECK_FUEL => {
                     (*engine).guest_sp |= CheckTag::of(exit);
-                    fuel::serve_region(&(*store.as_ptr()).core, engine)
+                    fuel::serve_region(&mut (*store.as_ptr()).core, engine)
                 }
                 _ => listener::serve(&(*store.as_ptr()).core, &*engine).map(|()| None),
             }

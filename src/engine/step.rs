@@ -128,6 +128,10 @@ impl<T: 'static> Run<'_, T> {
                 State::Ready(frozen, Next::Error(error)) => {
                     frozen.thaw(engine);
                     (*self.core()).failure = Some(Failure::Error(error));
+                    // What else stops a guest was counted when it did.
+                    if frozen.exit == ExitCode::HOST_CALL {
+                        (*self.core()).count_end(frozen.exit);
+                    }
                     return self.failed(engine);
                 }
                 State::Ready(frozen, next) => {
@@ -206,6 +210,7 @@ impl<T: 'static> Run<'_, T> {
             }
             let frozen = Frozen::new(engine);
             if let Some(suspension) = (*core).suspension.take() {
+                (*core).counters.suspended(&suspension);
                 return self.suspended(engine, frozen, suspension);
             }
             if (*engine).exit == ExitCode::HOST_CALL
@@ -220,6 +225,7 @@ impl<T: 'static> Run<'_, T> {
                 let step = Step::HostError(HostError { func, error });
                 return (step, State::Waiting(frozen, ty));
             }
+            (*core).count_end((*engine).exit);
             self.failed(engine)
         }
     }

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::context::{StoreContext, StoreContextMut};
+use super::counters::StoreCounters;
 use super::engine::Engine;
 use super::externref::ExternTable;
 use super::global::GlobalData;
@@ -97,6 +98,7 @@ pub(crate) struct StoreCore {
     pub(crate) code: BTreeMap<usize, Arc<ModuleInner>>,
     /// If guests can be interrupted.
     pub(crate) interrupts: Option<Interrupts>,
+    pub(crate) counters: StoreCounters,
     /// Why the dispatcher left, if the guest ends by it.
     pub(crate) failure: Option<Failure>,
     /// Why the dispatcher left, if the guest can go on.
@@ -133,6 +135,7 @@ impl<T: 'static> Store<T> {
                 host_funcs: HashMap::new(),
                 externs: ExternTable::default(),
                 code: BTreeMap::new(),
+                counters: StoreCounters::default(),
                 failure: None,
                 suspension: None,
             },

@@ -155,8 +155,8 @@ impl<T: 'static> Switched<T> {
     ///
     /// # Safety
     ///
-    /// `store` is live and exclusively the caller's, and no guest of it runs but those that wait
-    /// for this one.
+    /// `store` is live and exclusively the caller's, its machine is prepared, and no guest of it
+    /// runs but those that wait for this one.
     pub(crate) unsafe fn new(
         store: NonNull<StoreInner<T>>,
         stack: &ValueStack,
@@ -165,7 +165,7 @@ impl<T: 'static> Switched<T> {
         // SAFETY: the caller's promises.
         unsafe {
             let core = &mut (*store.as_ptr()).core;
-            let engine = core.machine.prepare(&core.engine);
+            let engine = core.machine.prepared();
             let machine = &mut core.machine;
             let outer = Self {
                 store,

@@ -4,6 +4,7 @@
 use std::ptr::NonNull;
 
 use super::context::{AsContext, AsContextMut};
+use super::counters::StoreCounters;
 use super::func::{self, Func};
 use super::memory::{LimiterRef, check_count};
 use super::owned::Owned;
@@ -11,7 +12,7 @@ use super::store::{StoreCore, StoreId};
 use super::types::TableType;
 use super::values::{Ref, Val};
 use crate::asm::abi::VmTable;
-use crate::error::{Error, Result, Trap};
+use crate::error::{Error, OutOfMemory, Result, Trap, try_reserve};
 use crate::ir::types::ValType;
 
 /// A table of a store: a handle.
@@ -127,9 +128,10 @@ impl TableData {
                 "a table of {len} elements is too large"
             )));
         }
+        let bytes = len as usize * size_of::<u64>();
         self.elems
             .try_reserve_exact(add as usize)
-            .map_err(|error| Error::new(error).context("no memory for a table"))?;
+            .map_err(|_| OutOfMemory::new("a table", bytes))?;
         let init = self.to_elem(init);
         self.elems.resize(len as usize, init);
         // SAFETY: the type's invariants. Compiled code reads the record at each access.
@@ -303,6 +305,7 @@ impl Table {
         )?;
         // SAFETY: it makes its own record; the reference was checked.
         let data = unsafe { TableData::new(limiter.take(), ty, bits, None)? };
+        try_reserve(&mut core.tables, 1, "a store's tables")?;
         core.tables.push(data);
         Ok(Self::from_index(core, core.tables.len() as u32 - 1))
     }
@@ -371,7 +374,9 @@ impl Table {
         let bits = bits_of(init, element, store.core_mut())?;
         let (core, limiter) = store.inner_mut().split();
         // SAFETY: the reference was checked.
-        match unsafe { core.tables[self.index as usize].grow(limiter, delta, bits)? } {
+        let grown = unsafe { core.tables[self.index as usize].grow(limiter, delta, bits) };
+        core.counters.grown(&grown, StoreCounters::tables);
+        match grown? {
             Some(old) => Ok(old),
             None => Err(Error::msg(format!(
                 "failed to grow table by {delta} elements"

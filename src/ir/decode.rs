@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use wasmparser::{Encoding, FuncToValidate, Parser, Payload, Validator, WasmFeatures};
 
+use super::limits::{EnforcedLimit, EnforcedLimits};
 use super::module::ModuleInfo;
 use super::resources::Resources;
 use super::sections;
-use crate::error::Error;
+use crate::error::{Error, try_reserve};
 
 /// A function body that waits to be lowered.
 pub(crate) struct Body {
@@ -42,7 +43,7 @@ pub(crate) struct Decoded {
     pub(crate) bodies: Vec<Body>,
 }
 
-/// What [`decode`] accepts unless it is told otherwise: WebAssembly 2.0 and extended constant
+/// What [`decode_within`] accepts unless it is told otherwise: WebAssembly 2.0 and extended constant
 /// expressions, but no vectors.
 pub(crate) const DEFAULT_FEATURES: WasmFeatures = WasmFeatures::WASM2
     .difference(WasmFeatures::SIMD)
@@ -52,13 +53,28 @@ pub(crate) const DEFAULT_FEATURES: WasmFeatures = WasmFeatures::WASM2
 /// by name. (Lowering would do several memories; emission reaches only the first.)
 pub(crate) const KNOWN_FEATURES: WasmFeatures = DEFAULT_FEATURES;
 
+/// As [`decode_within`], without limits.
+///
+/// # Errors
+///
+/// Those of [`decode_within`].
+pub(crate) fn decode(bytes: &[u8], features: WasmFeatures) -> Result<Decoded, Error> {
+    decode_within(bytes, features, &EnforcedLimits::default())
+}
+
 /// Decodes and validates all of a module but its function bodies.
 ///
 /// # Errors
 ///
 /// If `bytes` is not a module that is valid with `features`, with the validator's message and the
-/// offset of the offending byte; or if it uses what is not supported.
-pub(crate) fn decode(bytes: &[u8], features: WasmFeatures) -> Result<Decoded, Error> {
+/// offset of the offending byte; or if it uses what is not supported, or exceeds `limits`.
+pub(crate) fn decode_within(
+    bytes: &[u8],
+    features: WasmFeatures,
+    limits: &EnforcedLimits,
+) -> Result<Decoded, Error> {
+    let size = bytes.len() as u64;
+    limits.check(EnforcedLimit::ModuleSize, size, (0, None))?;
     // Offsets a few bytes beyond the end are 32 bits too.
     if bytes.len() > u32::MAX as usize - 64 {
         return Err(Error::unsupported(0, "modules of 4 GiB and more"));
@@ -69,13 +85,17 @@ pub(crate) fn decode(bytes: &[u8], features: WasmFeatures) -> Result<Decoded, Er
     let mut decoder = Decoder {
         bytes,
         validator: Validator::new_with_features(features),
-        info: ModuleInfo::default(),
+        info: ModuleInfo {
+            limits: *limits,
+            ..ModuleInfo::default()
+        },
         resources: None,
         bodies: Vec::new(),
     };
     for payload in parser.parse_all(bytes) {
         decoder.payload(payload.map_err(invalid)?)?;
     }
+    limits.check_bodies(&decoder.info)?;
     Ok(Decoded {
         info: decoder.info,
         bodies: decoder.bodies,
@@ -88,10 +108,12 @@ pub(super) fn invalid(error: wasmparser::Error) -> Error {
     Error::invalid(pos(error.offset()) as usize, error.message())
 }
 
-/// A module offset. [`decode`] has checked that all of them fit.
+/// A module offset. [`decode_within`] has checked that all of them fit.
 pub(super) fn pos(offset: u64) -> u32 {
     u32::try_from(offset).unwrap_or(u32::MAX)
 }
+
+const BODIES: &str = "a module's functions";
 
 struct Decoder<'a> {
     bytes: &'a [u8],
@@ -104,10 +126,6 @@ struct Decoder<'a> {
 
 impl Decoder<'_> {
     /// Validates one payload, then takes over what it says.
-    #[allow(
-        clippy::wildcard_enum_match_arm,
-        reason = "the list of payloads is open"
-    )]
     fn payload(&mut self, payload: Payload<'_>) -> Result<(), Error> {
         let (validator, info) = (&mut self.validator, &mut self.info);
         if let Payload::Version {
@@ -129,8 +147,17 @@ impl Decoder<'_> {
                 ty,
                 features,
             } = validator;
-            let shared = &mut self.resources;
-            let shared = shared.get_or_insert_with(|| Arc::new(Resources::new(resources)));
+            let at = (range.start, Some(index));
+            let size = range.len() as u64;
+            info.limits.check(EnforcedLimit::FunctionSize, size, at)?;
+            let shared = match &self.resources {
+                Some(shared) => shared,
+                None => {
+                    let types = info.types.len();
+                    self.resources
+                        .insert(Arc::new(Resources::new(resources, types)?))
+                }
+            };
             self.bodies.push(Body {
                 resources: shared.clone(),
                 features,
@@ -144,9 +171,29 @@ impl Decoder<'_> {
             && let Some(datas) = sections::plain_datas(info, self.bytes, section)
         {
             info.datas = datas;
-            return Ok(());
+            let offset = pos(section.range().start);
+            return info.limits.check_sections(info, offset);
         }
         validator.payload(&payload).map_err(invalid)?;
+        let section = payload.as_section();
+        self.take(payload)?;
+        match section {
+            // Custom sections declare nothing.
+            Some((id, range)) if id != 0 => {
+                let offset = pos(range.start);
+                self.info.limits.check_sections(&self.info, offset)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes over what a valid payload says.
+    #[allow(
+        clippy::wildcard_enum_match_arm,
+        reason = "the list of payloads is open"
+    )]
+    fn take(&mut self, payload: Payload<'_>) -> Result<(), Error> {
+        let info = &mut self.info;
         match payload {
             Payload::TypeSection(section) => sections::types(info, section),
             Payload::ImportSection(section) => sections::imports(info, section),
@@ -158,9 +205,11 @@ impl Decoder<'_> {
             Payload::StartSection { func, .. } => sections::start(info, func),
             Payload::ElementSection(section) => sections::elements(info, section),
             Payload::DataSection(section) => sections::datas(info, section),
-            Payload::CustomSection(section) => {
-                sections::custom(info, &section);
-                Ok(())
+            Payload::CustomSection(section) => sections::custom(info, &section),
+            Payload::CodeSectionStart { count, .. } => {
+                let count = count as usize;
+                try_reserve(&mut info.bodies, count, BODIES)?;
+                Ok(try_reserve(&mut self.bodies, count, BODIES)?)
             }
             // Without contents, or rejected by the validator.
             _ => Ok(()),

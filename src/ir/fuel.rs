@@ -6,6 +6,7 @@
 
 use super::lower::Recorder;
 use super::op::Op;
+use crate::error::OutOfMemory;
 
 /// What a guest pays for, in units of fuel: see
 /// [`Config::fuel_costs`](crate::Config::fuel_costs).
@@ -39,8 +40,9 @@ pub struct FuelCosts {
     pub call: u16,
     /// How many bytes are one unit where an operator works on many: in `memory.fill`, `copy`,
     /// `init` and `grow`, in those of tables (an element is 8 bytes), and in a function that
-    /// begins (a declared local is 8 bytes). It is paid beside `base` or `call`. 0: nothing is
-    /// paid. Default: 64.
+    /// begins (a declared local is 8 bytes). It is paid beside `base` or `call`; a growth that is
+    /// refused, by the type, the limiter or the system, costs nothing beside them, even if the
+    /// limiter's error ends the call. 0: nothing is paid. Default: 64.
     pub bulk_bytes: u32,
 }
 
@@ -128,16 +130,24 @@ pub(super) struct Meter<'m> {
 
 impl<'m> Meter<'m> {
     /// For a function with so many locals beside its parameters, which begins.
-    pub(super) fn begin(costs: &'m Costs, locals: u32, recorder: &mut Recorder<'_>) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// If the host has no memory.
+    pub(super) fn begin(
+        costs: &'m Costs,
+        locals: u32,
+        recorder: &mut Recorder<'_>,
+    ) -> Result<Self, OutOfMemory> {
         let mut meter = Self {
             costs,
             cost: 0,
             record: 0,
         };
-        recorder.out.records.reserve(1);
+        recorder.out.records.reserve(1)?;
         // At most 50,000 locals.
         meter.pay(recorder, costs.table.bulk(locals.into(), 8) as u32);
-        meter
+        Ok(meter)
     }
 
     fn pay(&mut self, recorder: &mut Recorder<'_>, cost: u32) {

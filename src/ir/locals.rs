@@ -9,10 +9,12 @@ use wasmparser::{BinaryReader, FuncValidator};
 
 use super::decode::invalid;
 use super::func::{Func, Local};
+use super::limits::EnforcedLimit;
+use super::module::ModuleInfo;
 use super::resources::Resources;
 use super::sections::val_type;
 use super::types::{LocalIdx, ValType};
-use crate::error::Error;
+use crate::error::{Error, OutOfMemory, try_reserve};
 
 /// Up to so many locals, [`Func::locals`] has all of them, in their order.
 const MANY: u32 = 512;
@@ -39,11 +41,12 @@ impl LocalMap {
     /// Reads the declarations of locals into the validator and, after the parameters, into `out`.
     pub(super) fn define(
         &mut self,
-        params: &[ValType],
+        module: &ModuleInfo,
         reader: &mut BinaryReader<'_>,
         validator: &mut FuncValidator<Arc<Resources>>,
         out: &mut Func,
     ) -> Result<(), Error> {
+        let params = module.types[out.ty as usize].params();
         // Wasm allows a thousand parameters.
         out.params = params.len() as u32;
         for (index, ty) in (0..).zip(params) {
@@ -62,11 +65,13 @@ impl LocalMap {
             end += count;
             self.groups.push((end, val_type(offset, ty)?));
         }
+        let at = (out.body_pos, Some(out.index));
+        module.limits.check(EnforcedLimit::Locals, end.into(), at)?;
         let types = self.groups.iter().map(|(_, ty)| ty);
         out.v128 = types.chain(params).any(|ty| *ty == ValType::V128);
         self.sparse = end > MANY;
         if self.sparse {
-            self.start(out.params, end);
+            self.start(out.params, end)?;
         } else {
             for &(end, ty) in &self.groups {
                 let group = out.locals.len() as u32..end;
@@ -82,13 +87,15 @@ impl LocalMap {
     }
 
     /// Forgets the last function; of this one, the parameters are known.
-    fn start(&mut self, params: u32, end: u32) {
+    fn start(&mut self, params: u32, end: u32) -> Result<(), OutOfMemory> {
         self.epoch = self.epoch.wrapping_add(1);
         if self.epoch == 0 {
             self.slots.clear();
             self.epoch = 1;
         }
         let len = self.slots.len().max(end as usize);
+        let more = len - self.slots.len();
+        try_reserve(&mut self.slots, more, "a function's locals")?;
         self.slots.resize(len, Slot::default());
         for local in 0..params {
             self.slots[local as usize] = Slot {
@@ -96,6 +103,7 @@ impl LocalMap {
                 local,
             };
         }
+        Ok(())
     }
 
     /// The local with an index that the validator has approved.

@@ -15,13 +15,14 @@ use super::control::Frame;
 use super::decode::{Body, invalid, pos};
 use super::fuel::{Costs, Meter};
 use super::func::{Func, Label, LabelArgs};
+use super::limits::EnforcedLimit;
 use super::locals::LocalMap;
 use super::module::ModuleInfo;
 use super::op::{Below, Op, Src};
 use super::operators::{Operators, Window, visit_usual};
 use super::resources::Resources;
 use super::types::{LabelIdx, TypeIdx};
-use crate::error::Error;
+use crate::error::{Error, OutOfMemory, try_reserve};
 
 /// Greatest number of operands on the stack of a function. Bounds the frame, and what a body of a
 /// few bytes can make us allocate: one call may push a thousand results.
@@ -67,16 +68,18 @@ impl Lowering {
         let mut reader =
             BinaryReader::new_features(&bytes[range], start as u64, validator.features);
         let mut validator = validator.into_validator(std::mem::take(&mut self.allocs));
-        let params = module.types[out.ty as usize].params();
         self.locals
-            .define(params, &mut reader, &mut validator, out)?;
+            .define(module, &mut reader, &mut validator, out)?;
 
         let at = pos(reader.original_position());
         let budget = BUDGET + BUDGET_PER_BYTE * (end - start) as u64;
         let locals = self.locals.declared(out.params);
         let mut recorder = Recorder::new(module, &mut self.frames, &mut self.locals, out);
         recorder.pos = at;
-        let meter = costs.map(|costs| Meter::begin(costs, locals, &mut recorder));
+        let meter = match costs {
+            Some(costs) => Some(Meter::begin(costs, locals, &mut recorder)?),
+            None => None,
+        };
         let mut body = Lowerer {
             validator: &mut validator,
             recorder,
@@ -84,6 +87,7 @@ impl Lowering {
             code: &bytes[..end],
             next: at,
             max_height: 0,
+            max_nesting: module.limits.nesting(),
             budget,
             failure: None,
         };
@@ -176,6 +180,20 @@ impl<'m> Recorder<'m> {
         }
     }
 
+    /// Makes room for so many operators, each of which makes at most so many records.
+    ///
+    /// # Errors
+    ///
+    /// If the host has no memory.
+    fn reserve(&mut self, operators: usize, records: usize) -> Result<(), OutOfMemory> {
+        /// An `if` makes two.
+        const LABELS: usize = 2;
+        let what = "a function's blocks";
+        try_reserve(&mut self.out.labels, LABELS * operators, what)?;
+        try_reserve(self.frames, operators, what)?;
+        self.out.records.reserve(records * operators)
+    }
+
     #[inline]
     pub(super) fn live(&self) -> bool {
         self.dead == 0
@@ -237,6 +255,8 @@ struct Lowerer<'m> {
     next: u32,
     /// Greatest height of the stack so far, but in dead code.
     max_height: u32,
+    /// How many blocks may lie in each other.
+    max_nesting: u32,
     /// Values that calls, blocks and branches may yet move.
     budget: u64,
     /// Why lowering ends before its time.
@@ -262,11 +282,13 @@ impl<'m> Lowerer<'m> {
         /// Bytes of operators, each of which makes at most [`RECORDS`] records.
         const BYTES: u32 = 256;
         /// Two, and one that pays.
-        const RECORDS: u32 = 3;
+        const RECORDS: usize = 3;
 
         let end = self.end().min(self.next.saturating_add(BYTES));
-        let most = RECORDS * end.saturating_sub(self.next);
-        self.recorder.out.records.reserve(most as usize);
+        let operators = end.saturating_sub(self.next) as usize;
+        if let Err(error) = self.recorder.reserve(operators, RECORDS) {
+            return self.end_with(error.into());
+        }
         while self.next < end {
             self.recorder.pos = self.next;
             if METERED && let Some(meter) = &mut self.meter {
@@ -300,10 +322,26 @@ impl<'m> Lowerer<'m> {
 
     #[cold]
     fn fail_unsupported(&mut self, what: &str) {
+        self.end_with(Error::unsupported(self.recorder.pos as usize, what));
+    }
+
+    /// Ends lowering at the operator at hand, unless it has ended.
+    #[cold]
+    fn end_with(&mut self, error: Error) {
         self.next = FAILED;
-        if self.failure.is_none() {
-            self.failure = Some(Error::unsupported(self.recorder.pos as usize, what));
+        self.failure.get_or_insert(error);
+    }
+
+    /// Ends lowering at a block that is too deep.
+    #[cold]
+    fn too_deep(&mut self) -> wasmparser::Result<()> {
+        let depth = u64::from(self.validator.control_stack_height());
+        let at = (self.recorder.pos, Some(self.recorder.out.index));
+        let limits = &self.recorder.module.limits;
+        if let Err(error) = limits.check(EnforcedLimit::Nesting, depth, at) {
+            self.end_with(error);
         }
+        Self::stop()
     }
 
     /// An operator that is cut off is that first: [`Self::finish`] finds it.
@@ -322,7 +360,12 @@ impl<'m> Lowerer<'m> {
     #[cold]
     fn unsupported(&mut self, what: &str) -> wasmparser::Result<()> {
         self.fail_unsupported(what);
-        // The reader's loop ends on its own kind of error only; the failure precedes it.
+        Self::stop()
+    }
+
+    /// The reader's loop ends on its own kind of error only; the failure precedes it.
+    #[cold]
+    fn stop() -> wasmparser::Result<()> {
         BinaryReader::new(&[], 0).read_u8().map(|_| ())
     }
 
@@ -404,9 +447,26 @@ impl Lowerer<'_> {
     }
 
     fn charge_block(&mut self, ty: BlockType) -> wasmparser::Result<()> {
+        // The function itself is on that stack.
+        if self.validator.control_stack_height() > self.max_nesting {
+            return self.too_deep();
+        }
         match ty {
             BlockType::Empty | BlockType::Type(_) => Ok(()),
             BlockType::FuncType(ty) => self.charge_type(ty),
+        }
+    }
+
+    /// Makes room for the targets of a `br_table`.
+    fn reserve_targets(&mut self, count: u32) -> wasmparser::Result<()> {
+        let targets = &mut self.recorder.out.targets;
+        let count = count as usize + 1;
+        match try_reserve(targets, count, "a function's branches") {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                self.end_with(error.into());
+                Self::stop()
+            }
         }
     }
 
@@ -452,7 +512,8 @@ macro_rules! visit {
     (before $self:ident Br $depth:ident) => { $self.charge_branches($depth, 1)? };
     (before $self:ident BrIf $depth:ident) => { $self.charge_branches($depth, 1)? };
     (before $self:ident BrTable $table:ident) => {
-        $self.charge_branches($table.default(), $table.len())?
+        $self.charge_branches($table.default(), $table.len())?;
+        $self.reserve_targets($table.len())?
     };
     (before $self:ident Call $func:ident) => { $self.charge_call($func)? };
     (before $self:ident CallIndirect $ty:ident, $table:ident) => { $self.charge_type($ty)? };

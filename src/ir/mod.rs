@@ -8,6 +8,7 @@ pub(crate) mod decode;
 pub(crate) mod display;
 pub(crate) mod fuel;
 pub(crate) mod func;
+pub(crate) mod limits;
 mod locals;
 pub(crate) mod lower;
 mod memory;

@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::func::LabelArgs;
+use super::limits::EnforcedLimits;
 use super::names::FuncNames;
 use super::types::{
     ElemIdx, FuncIdx, FuncType, GlobalIdx, Limits, MemIdx, TableIdx, TypeIdx, ValType,
@@ -12,6 +13,8 @@ use super::types::{
 /// What a module declares. Byte ranges point into the module's bytes.
 #[derive(Debug, Default)]
 pub(crate) struct ModuleInfo {
+    /// What it was measured by, and its functions are to be.
+    pub(crate) limits: EnforcedLimits,
     pub(crate) name: Option<Box<str>>,
     pub(crate) types: Vec<FuncType>,
     pub(crate) imports: Vec<Import>,

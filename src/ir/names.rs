@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use wasmparser::{BinaryReader, NameMap};
 
 use super::module::ModuleInfo;
+use crate::error::{OutOfMemory, try_box};
 
 /// Names of functions. Only errors and tools ask for them, so they are kept as they came and read
 /// when first asked for.
@@ -35,6 +36,10 @@ impl FuncNames {
         while let Some(Ok(naming)) = map.next() {
             // A name ends where the next entry starts. Sections are shorter than 4 GiB.
             let end = map.names.original_position() as u32;
+            // For want of memory the others have none.
+            if names.try_reserve(1).is_err() {
+                break;
+            }
             names.push((naming.index, end - naming.name.len() as u32..end));
         }
         names
@@ -43,31 +48,36 @@ impl FuncNames {
 
 /// Takes over the names up to the first malformed byte: names mean nothing to execution, so a
 /// bad section is no error (spec 7.4).
-pub(super) fn names(info: &mut ModuleInfo, section: BinaryReader<'_>) {
+///
+/// # Errors
+///
+/// If the host has no memory.
+pub(super) fn names(info: &mut ModuleInfo, section: BinaryReader<'_>) -> Result<(), OutOfMemory> {
     const MODULE: u8 = 0;
     const FUNCTION: u8 = 1;
 
     let mut reader = section;
     while let Ok(id) = reader.read_u8() {
         let Ok(mut subsection) = reader.read_reader() else {
-            return;
+            return Ok(());
         };
         match id {
             MODULE => match subsection.read_string() {
                 Ok(name) => info.name = Some(name.into()),
-                Err(_) => return,
+                Err(_) => return Ok(()),
             },
             FUNCTION => {
                 let len = subsection.bytes_remaining();
                 let Ok(bytes) = subsection.read_bytes(len) else {
-                    return;
+                    return Ok(());
                 };
                 info.func_names = FuncNames {
-                    section: bytes.into(),
+                    section: try_box(bytes, "names of functions")?,
                     names: OnceLock::new(),
                 };
             }
             _ => {}
         }
     }
+    Ok(())
 }

@@ -3,6 +3,7 @@
 use std::ops::Deref;
 
 use super::op::Op;
+use crate::error::{OutOfMemory, try_reserve};
 
 /// A record, and the offset in the module of the operator behind it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -40,24 +41,34 @@ impl Records {
     }
 
     /// Makes room for `count` more, which [`Self::push`] relies on.
+    ///
+    /// # Errors
+    ///
+    /// If the host has no memory.
     #[inline]
-    pub(super) fn reserve(&mut self, count: usize) {
+    pub(super) fn reserve(&mut self, count: usize) -> Result<(), OutOfMemory> {
         if self.buffer.len() - self.len < count {
-            self.grow(count);
+            return self.grow(count);
         }
+        Ok(())
     }
 
     #[cold]
-    fn grow(&mut self, count: usize) {
+    fn grow(&mut self, count: usize) -> Result<(), OutOfMemory> {
         let nothing = Record {
             op: Op::Drop,
             pos: 0,
         };
-        if self.buffer.capacity() == 0 {
-            self.buffer.reserve(Self::FIRST);
-        }
+        let first = match self.buffer.capacity() {
+            0 => Self::FIRST,
+            _ => 0,
+        };
+        let len = self.len + count;
+        let more = len.saturating_sub(self.buffer.len());
+        try_reserve(&mut self.buffer, more.max(first), "a function's records")?;
         // What is not needed yet is not written either: a small module's life is page faults.
-        self.buffer.resize(self.len + count, nothing);
+        self.buffer.resize(len, nothing);
+        Ok(())
     }
 
     #[inline(always)]

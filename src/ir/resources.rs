@@ -9,6 +9,8 @@ use wasmparser::{
     ValidatorResources, WasmModuleResources,
 };
 
+use crate::error::{OutOfMemory, try_with_capacity};
+
 /// Shared by all bodies of a module.
 pub(crate) struct Resources {
     inner: ValidatorResources,
@@ -16,12 +18,18 @@ pub(crate) struct Resources {
 }
 
 impl Resources {
-    pub(super) fn new(inner: ValidatorResources) -> Self {
-        let types = (0..).map_while(|index| inner.sub_type_at(index).cloned());
-        Self {
-            types: types.collect(),
+    /// For a module with so many types.
+    ///
+    /// # Errors
+    ///
+    /// If the host has no memory.
+    pub(super) fn new(inner: ValidatorResources, count: usize) -> Result<Self, OutOfMemory> {
+        let mut types = try_with_capacity(count, "a module's types")?;
+        types.extend((0..).map_while(|index| inner.sub_type_at(index).cloned()));
+        Ok(Self {
+            types: types.into(),
             inner,
-        }
+        })
     }
 }
 

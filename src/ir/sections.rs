@@ -20,10 +20,18 @@ use super::module::{
 };
 use super::names;
 use super::types::{FuncIdx, FuncType, GlobalIdx, Limits, MemIdx, TableIdx, TypeIdx, ValType};
-use crate::error::Error;
+use crate::error::{Error, try_reserve, try_with_capacity};
+
+const ELEMENTS: &str = "element segments";
+const DATAS: &str = "data segments";
 
 pub(super) fn types(info: &mut ModuleInfo, section: TypeSectionReader<'_>) -> Result<(), Error> {
     let start = section.original_position();
+    try_reserve(
+        &mut info.types,
+        section.count() as usize,
+        "a module's types",
+    )?;
     for ty in section.into_iter_err_on_gc_types() {
         let ty = ty.map_err(invalid)?;
         let mut types = Vec::with_capacity(ty.params().len() + ty.results().len());
@@ -33,7 +41,7 @@ pub(super) fn types(info: &mut ModuleInfo, section: TypeSectionReader<'_>) -> Re
         info.types
             .push(FuncType::from_parts(types.into(), ty.params().len()));
     }
-    Ok(())
+    info.limits.check_types(info, pos(start))
 }
 
 pub(super) fn imports(
@@ -41,6 +49,11 @@ pub(super) fn imports(
     section: ImportSectionReader<'_>,
 ) -> Result<(), Error> {
     let mut module: Arc<str> = Arc::from("");
+    try_reserve(
+        &mut info.imports,
+        section.count() as usize,
+        "a module's imports",
+    )?;
     for import in section.into_imports_with_offsets() {
         let (offset, import) = import.map_err(invalid)?;
         if *module != *import.module {
@@ -86,6 +99,10 @@ pub(super) fn functions(
     info: &mut ModuleInfo,
     section: FunctionSectionReader<'_>,
 ) -> Result<(), Error> {
+    let what = "a module's functions";
+    let count = section.count() as usize;
+    try_reserve(&mut info.funcs, count, what)?;
+    try_reserve(&mut info.escapes, info.funcs.len() + count, what)?;
     for ty in section {
         info.funcs.push(TypeIdx(ty.map_err(invalid)?));
     }
@@ -94,6 +111,11 @@ pub(super) fn functions(
 }
 
 pub(super) fn tables(info: &mut ModuleInfo, section: TableSectionReader<'_>) -> Result<(), Error> {
+    try_reserve(
+        &mut info.tables,
+        section.count() as usize,
+        "a module's tables",
+    )?;
     for table in section.into_iter_with_offsets() {
         let (offset, table) = table.map_err(invalid)?;
         let ty = table_type(offset, &table.ty)?;
@@ -122,6 +144,11 @@ pub(super) fn globals(
     info: &mut ModuleInfo,
     section: GlobalSectionReader<'_>,
 ) -> Result<(), Error> {
+    try_reserve(
+        &mut info.globals,
+        section.count() as usize,
+        "a module's globals",
+    )?;
     for global in section.into_iter_with_offsets() {
         let (offset, global) = global.map_err(invalid)?;
         let ty = global_type(offset, global.ty)?;
@@ -136,6 +163,11 @@ pub(super) fn exports(
     info: &mut ModuleInfo,
     section: ExportSectionReader<'_>,
 ) -> Result<(), Error> {
+    try_reserve(
+        &mut info.exports,
+        section.count() as usize,
+        "a module's exports",
+    )?;
     for export in section.into_iter_with_offsets() {
         let (offset, export) = export.map_err(invalid)?;
         let item = match export.kind {
@@ -167,6 +199,7 @@ pub(super) fn elements(
     info: &mut ModuleInfo,
     section: ElementSectionReader<'_>,
 ) -> Result<(), Error> {
+    try_reserve(&mut info.elems, section.count() as usize, ELEMENTS)?;
     for element in section.into_iter_with_offsets() {
         let (offset, element) = element.map_err(invalid)?;
         let mode = match element.kind {
@@ -182,7 +215,7 @@ pub(super) fn elements(
         };
         let items = match element.items {
             ElementItems::Functions(funcs) => {
-                let mut items = Vec::new();
+                let mut items = try_with_capacity(funcs.count() as usize, ELEMENTS)?;
                 for func in funcs {
                     let func = func.map_err(invalid)?;
                     info.escapes[func as usize] = true;
@@ -191,7 +224,7 @@ pub(super) fn elements(
                 ElemItems::Funcs(items.into())
             }
             ElementItems::Expressions(ty, exprs) => {
-                let mut items = Vec::new();
+                let mut items = try_with_capacity(exprs.count() as usize, ELEMENTS)?;
                 for expr in exprs {
                     items.push(const_expr(info, &expr.map_err(invalid)?)?);
                 }
@@ -228,7 +261,8 @@ pub(super) fn plain_datas(
     {
         return None;
     }
-    let mut datas = Vec::with_capacity(count as usize);
+    // Without memory the general way says so.
+    let mut datas = try_with_capacity(count as usize, DATAS).ok()?;
     let mut reader = BinaryReader::new(bytes, start);
     for _ in 0..count {
         if reader.read_u8().ok()? != ACTIVE || reader.read_u8().ok()? != I32_CONST {
@@ -253,6 +287,7 @@ pub(super) fn plain_datas(
 }
 
 pub(super) fn datas(info: &mut ModuleInfo, section: DataSectionReader<'_>) -> Result<(), Error> {
+    try_reserve(&mut info.datas, section.count() as usize, DATAS)?;
     for data in section {
         let data = data.map_err(invalid)?;
         let active = match data.kind {
@@ -273,15 +308,20 @@ pub(super) fn datas(info: &mut ModuleInfo, section: DataSectionReader<'_>) -> Re
     Ok(())
 }
 
-pub(super) fn custom(info: &mut ModuleInfo, section: &CustomSectionReader<'_>) {
+pub(super) fn custom(
+    info: &mut ModuleInfo,
+    section: &CustomSectionReader<'_>,
+) -> Result<(), Error> {
     let range = section.data_range();
+    try_reserve(&mut info.custom_sections, 1, "custom sections")?;
     info.custom_sections.push((
         section.name().into(),
         pos(range.start) as usize..pos(range.end) as usize,
     ));
     if section.name() == "name" {
-        names::names(info, section.data_reader());
+        names::names(info, section.data_reader())?;
     }
+    Ok(())
 }
 
 #[cold]

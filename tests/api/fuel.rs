@@ -257,6 +257,36 @@ fn a_growth_that_is_refused_is_free() {
     });
 }
 
+/// As if the limiter had said no: what was not done is not paid for, whatever ends it.
+#[test]
+fn a_growth_that_the_limiter_ends_is_free() {
+    each_metered(bulk_only(), |engine| {
+        let wat = r#"(module (memory 1) (table 1 externref)
+            (func (export "memory") (result i32) (memory.grow (i32.const 1)))
+            (func (export "table") (result i32)
+                (table.grow (ref.null extern) (i32.const 640))))"#;
+        let limits = StoreLimitsBuilder::new()
+            .memory_size(65_536)
+            .table_elements(1)
+            .trap_on_grow_failure(true);
+        let mut store: Store<StoreLimits> = Store::new(engine, limits.build());
+        store.limiter(|limits| limits);
+        let instance = Instance::new(&mut store, &module(engine, wat), &[]).unwrap();
+        for (name, cost) in [("memory", 1024), ("table", 80)] {
+            let grow = instance.get_typed_func::<(), i32>(&store, name).unwrap();
+            store.set_fuel(5000).unwrap();
+            let error = grow.call(&mut store, ()).unwrap_err();
+            assert!(error.to_string().contains("forcing trap"), "{error}");
+            assert_eq!(store.get_fuel().unwrap(), 5000);
+            // Who cannot pay does not get as far as the limiter.
+            store.set_fuel(cost - 1).unwrap();
+            let error = grow.call(&mut store, ()).unwrap_err();
+            assert_eq!(error.trap(), Some(Trap::OutOfFuel));
+            assert_eq!(store.get_fuel().unwrap(), cost - 1);
+        }
+    });
+}
+
 #[test]
 fn hosts_see_what_is_left_and_charge() {
     each_metered(FuelCosts::default(), |engine| {

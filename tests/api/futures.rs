@@ -257,6 +257,45 @@ fn the_start_function_waits() {
 }
 
 #[test]
+fn instances_wait_for_their_start_function() {
+    each(|engine| {
+        let wat = r#"(module
+            (import "h" "wait" (func $wait (param i32) (result i32)))
+            (global (export "g") (mut i32) (i32.const 0))
+            (func $start (global.set 0 (call $wait (i32.const 2))))
+            (start $start))"#;
+        let module = module(engine, wat);
+        let mut store = Store::new(engine, ());
+        let wait = Func::wrap_async(&mut store, |_: Caller<'_, ()>, n: i32| {
+            Box::new(async move {
+                pending(n).await;
+                n * 7
+            })
+        });
+        let imports = [wait.into()];
+        assert!(Instance::new(&mut store, &module, &imports).is_err());
+        let new = Instance::new_async(&mut store, &module, &imports);
+        let (instance, polls) = poll_all(is_send(new));
+        let global = instance.unwrap().get_global(&store, "g").unwrap();
+        assert_eq!((global.get(&store).i32(), polls), (Some(14), 3));
+        // One that is given up leaves a store that works.
+        let mut new = Box::pin(Instance::new_async(&mut store, &module, &imports));
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(new.as_mut().poll(&mut context).is_pending());
+        drop(new);
+        let new = Instance::new_async(&mut store, &module, &imports);
+        assert!(poll_all(new).0.is_ok());
+        // What is no import is found first.
+        let (error, polls) = poll_all(Instance::new_async(&mut store, &module, &[]));
+        let error = error.unwrap_err().to_string();
+        assert_eq!((error.as_str(), polls), ("expected 1 imports, found 0", 1));
+        let other = Func::wrap(&mut Store::new(engine, ()), || ());
+        let foreign = poll_all(Instance::new_async(&mut store, &module, &[other.into()]));
+        assert!(foreign.0.is_err());
+    });
+}
+
+#[test]
 fn the_host_calls_its_own_async_function() {
     each(|engine| {
         let mut store = Store::new(engine, 7);

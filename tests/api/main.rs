@@ -2,6 +2,7 @@
 
 mod backtraces;
 mod calls;
+mod counters;
 mod executions;
 mod fuel;
 mod futures;
@@ -24,3 +25,4 @@ mod suspended_checks;
 mod tables;
 mod threads;
 mod traps;
+mod yields;

@@ -6,6 +6,7 @@ mod dirty;
 mod division;
 mod elision;
 mod grow;
+mod limits;
 mod memory_ops;
 mod operands;
 mod pending;
