@@ -176,8 +176,10 @@ impl Amd64 {
     // Checks.
 
     pub(super) fn check_interrupt(&mut self, attention: CodeLabel) {
-        emit!(self, disp_imm(1); cmp BYTE [r14 + INTERRUPT], BYTE 0);
-        self.jump_if(Cc::NotEqual, attention);
+        // Any address is more than 0 and less than the maximum. With an immediate instead, the
+        // comparison would not be fused with the branch.
+        emit!(self, disp(); cmp r14, [r14 + INTERRUPT]);
+        self.jump_if(Cc::Below, attention);
     }
 
     pub(super) fn charge(&mut self, cost: u32, attention: CodeLabel) {

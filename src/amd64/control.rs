@@ -3,11 +3,27 @@
 use super::Amd64;
 use super::regs::{Cc, R11, Test};
 use crate::asm::abi::TrapCode;
-use crate::asm::code::CodeLabel;
+use crate::asm::code::{CodeLabel, LINE};
 use crate::asm::isa::{Cond, Rhs};
 use crate::asm::regs::{Fpr, Gpr, RegSet};
 use crate::ir::op::IntCmp;
 use crate::ir::types::{Size, Width};
+
+/// What heads of loops are aligned to where there is no jump table.
+const LOOP: u32 = 32;
+
+/// Instructions of 1, 2, 3, … bytes that do nothing (Intel SDM, volume 2, `NOP`).
+const NOPS: [&[u8]; 9] = [
+    &[0x90],
+    &[0x66, 0x90],
+    &[0x0f, 0x1f, 0x00],
+    &[0x0f, 0x1f, 0x40, 0x00],
+    &[0x0f, 0x1f, 0x44, 0x00, 0x00],
+    &[0x66, 0x0f, 0x1f, 0x44, 0x00, 0x00],
+    &[0x0f, 0x1f, 0x80, 0x00, 0x00, 0x00, 0x00],
+    &[0x0f, 0x1f, 0x84, 0x00, 0x00, 0x00, 0x00, 0x00],
+    &[0x66, 0x0f, 0x1f, 0x84, 0x00, 0x00, 0x00, 0x00, 0x00],
+];
 
 /// Tables of at most so many targets become comparisons.
 const SHORT_TABLE: usize = 4;
@@ -139,6 +155,20 @@ impl Amd64 {
     pub(super) fn branch_zero(&mut self, size: Size, src: Gpr, zero: bool, label: CodeLabel) {
         self.test(size, src);
         self.jump_if(if zero { Cc::Equal } else { Cc::NotEqual }, label);
+    }
+
+    /// Makes the next instruction the head of a loop. A short loop costs up to 40 % more if it lies
+    /// in two lines of the cache. With a jump table behind the head, as interpreters have it, the
+    /// jump's target is foreseen far better (Zen 5) if both are in one.
+    pub(super) fn align_loop(&mut self, tables: bool) {
+        let to = if tables { LINE as u32 } else { LOOP };
+        self.buf.alignment = self.buf.alignment.max(to);
+        let mut gap = self.buf.offset().next_multiple_of(to) - self.buf.offset();
+        while gap > 0 {
+            let nop = NOPS[NOPS.len().min(gap as usize) - 1];
+            self.buf.extend(nop);
+            gap -= nop.len() as u32;
+        }
     }
 
     pub(super) fn branch_table(&mut self, index: Gpr, targets: &[CodeLabel]) {

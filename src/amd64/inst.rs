@@ -169,12 +169,6 @@ impl Inst {
         self.shorten_disp(self.len - 5, 0, true)
     }
 
-    /// As [`Self::disp`], with an immediate of `imm` bytes behind.
-    #[inline(always)]
-    pub(super) fn disp_imm(self, imm: u32) -> Self {
-        self.shorten_disp(self.len - 5 - imm, imm, true)
-    }
-
     /// Shortens the displacement of `[base + index + disp]` or `[rsp + disp]` at the end. The low
     /// bits of the base are not those of `rbp`.
     #[inline(always)]

@@ -189,6 +189,7 @@ impl Isa for Amd64 {
         fn call_indirect(&mut self, table: InstanceItem, sig: i32);
         fn call_builtin(&mut self, code: u32);
         fn call_listener(&mut self, after: bool, func: FuncIdx);
+        fn align_loop(&mut self, tables: bool);
         fn check_interrupt(&mut self, attention: CodeLabel);
         fn charge(&mut self, cost: u32, attention: CodeLabel);
         fn leave_check(&mut self, what: Checked, passed: CodeLabel);

@@ -215,6 +215,7 @@ impl Isa for Arm64 {
         fn call_indirect(table: InstanceItem, sig: i32);
         fn call_builtin(code: u32);
         fn call_listener(after: bool, func: FuncIdx);
+        fn align_loop(tables: bool);
         fn check_interrupt(attention: CodeLabel);
         fn charge(cost: u32, attention: CodeLabel);
         fn leave_check(what: Checked, passed: CodeLabel);

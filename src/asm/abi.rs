@@ -35,7 +35,7 @@
 )]
 
 use std::mem::offset_of;
-use std::sync::atomic::{AtomicU32, AtomicUsize};
+use std::sync::atomic::AtomicUsize;
 
 use crate::error::{OutOfMemory, try_with_capacity};
 use crate::ir::module::ModuleInfo;
@@ -206,8 +206,9 @@ pub(crate) struct CallEngine {
     pub(crate) traps: [usize; TrapCode::ALL.len()],
     /// What code that pays for its regions may yet spend, while the host runs.
     pub(crate) fuel: u64,
-    /// Read at loop heads of interruptible code; not zero: leave. Set by another thread.
-    pub(crate) interrupt: AtomicU32,
+    /// Read at loop heads of interruptible code: 0, or [`usize::MAX`] to leave, which another
+    /// thread writes.
+    pub(crate) interrupt: AtomicUsize,
     /// Thunk for builtins: arguments as in a call, the number in `exit_arg`.
     pub(crate) builtin: usize,
     /// Set by calls through a reference that leave: the callee.

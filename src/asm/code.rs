@@ -16,6 +16,9 @@ use crate::error::{OutOfMemory, try_reserve};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct CodeLabel(pub(crate) u32);
 
+/// What code is aligned to at most: a cache line.
+pub(crate) const LINE: usize = 64;
+
 /// Bytes that may be written after one [`CodeBuf::reserve`].
 pub(crate) const RESERVE: usize = 512;
 
@@ -76,6 +79,8 @@ pub(crate) struct CodeBuf {
     pub(crate) colds: Vec<ColdTrap>,
     pub(crate) relocs: Vec<Reloc>,
     pub(crate) sites: Sites,
+    /// What the first byte is to be aligned to, at most [`LINE`].
+    pub(crate) alignment: u32,
     /// Offset in the module of the operator being emitted.
     pub(crate) wasm_pos: u32,
     /// Bytes that there was no memory for.
@@ -97,6 +102,7 @@ impl CodeBuf {
             colds: Vec::new(),
             relocs: Vec::new(),
             sites: Sites::new(),
+            alignment: 1,
             wasm_pos: 0,
             exhausted: None,
         }
@@ -115,6 +121,7 @@ impl CodeBuf {
         self.fixups.clear();
         self.colds.clear();
         self.relocs.clear();
+        self.alignment = 1;
         self.sites.start(0);
     }
 

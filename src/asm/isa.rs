@@ -331,6 +331,10 @@ pub(crate) trait Isa: Sized {
     /// Leaves to a listener: `exit` and the function's index. Keeps every argument register.
     fn call_listener(&mut self, after: bool, func: FuncIdx);
 
+    /// Fills up to a place where the head of a loop lies well. `tables`: the function branches by
+    /// tables.
+    fn align_loop(&mut self, tables: bool);
+
     // Checks.
     /// Goes to `attention` if [`super::abi::CallEngine::interrupt`] is set.
     fn check_interrupt(&mut self, attention: CodeLabel);

@@ -272,6 +272,8 @@ impl<I: Isa> Pass<'_, I> {
         }
         self.place_args(self.arity(&label));
         self.send_below(label.height as usize);
+        self.isa.buf().reserve();
+        self.isa.align_loop(!self.func.targets.is_empty());
         self.isa.buf().bind(Self::code_label(index));
         self.merge(&label);
         if self.cx.options.interruptible {

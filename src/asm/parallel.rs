@@ -6,11 +6,12 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::code::LINE;
 use super::compile::Context;
 use super::driver::{CompileOptions, limit_code};
 use super::isa::Isa;
 use super::map::CodeBytes;
-use super::worker::{Listen, Part, Worker, Workers, check_size};
+use super::worker::{Gather, Listen, Part, Worker, Workers, check_size};
 use crate::error::{Error, OutOfMemory, try_reserve};
 use crate::ir::decode::Body;
 use crate::ir::module::ModuleInfo;
@@ -40,6 +41,7 @@ pub(super) fn compile<I: Isa + Send>(
         waiting: (0..count).map(|_| None).collect(),
         next: 0,
         failed: None,
+        end: 0,
         len: 0,
         room: code.room(),
         homeless: Vec::new(),
@@ -108,6 +110,8 @@ impl Batch {
         for body in &self.bodies {
             worker.compile(cx, bytes, body, listen, &mut part)?;
         }
+        // The next batch's code is aligned too.
+        part.bytes.align(LINE)?;
         Ok(part)
     }
 }
@@ -152,6 +156,8 @@ struct Joining<'c> {
     next: usize,
     /// The first batch that has an error.
     failed: Option<(usize, Error)>,
+    /// Where the next batch's code begins.
+    end: usize,
     /// Bytes of code that have a place.
     len: usize,
     /// What is left of the place for code.
@@ -179,7 +185,7 @@ impl<'c> Joining<'c> {
     fn next(&mut self) -> Option<(Vec<u8>, &'c mut [u8])> {
         loop {
             let part = self.waiting.get_mut(self.next)?.take()?;
-            let start: usize = self.all.funcs.last().map_or(0, |func| func.end as usize);
+            let start = self.end;
             let pos = part.funcs.first().map_or(0, |func| func.body_pos as usize);
             let first = self.all.funcs.len();
             let mut funcs = (first..).zip(&part.funcs);
@@ -193,6 +199,7 @@ impl<'c> Joining<'c> {
             }
             self.next += 1;
             let code = part.bytes;
+            self.end += code.len();
             if self.homeless.is_empty() && code.len() <= self.room.len() {
                 self.len += code.len();
                 let (place, room) = std::mem::take(&mut self.room).split_at_mut(code.len());
@@ -243,6 +250,7 @@ mod tests {
             waiting: (0..count).map(|_| None).collect(),
             next: 0,
             failed: None,
+            end: 0,
             len: 0,
             room,
             homeless: Vec::new(),

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::code::Reloc;
+use super::code::{LINE, Reloc};
 use super::compile::{Context, Emitter};
 use super::driver::{FuncCode, MAX_CODE};
 use super::isa::{Isa, IsaOptions};
@@ -73,6 +73,12 @@ impl<I: Isa> Workers<I> {
 pub(super) trait Gather {
     fn len(&self) -> usize;
     fn append(&mut self, code: &[u8]) -> Result<(), Error>;
+
+    /// Fills up to a multiple of `alignment`, at most [`LINE`], with zeros.
+    fn align(&mut self, alignment: usize) -> Result<(), Error> {
+        let gap = self.len().next_multiple_of(alignment) - self.len();
+        self.append(&[0; LINE][..gap])
+    }
 }
 
 impl Gather for CodeBytes {
@@ -176,6 +182,7 @@ impl<I: Isa> Worker<I> {
         let listened = listen.is_some_and(|listen| listen(FuncIdx(body.index)));
         let emitted = self.emitter.emit(cx, &self.func, listened, None)?;
         let buf = self.emitter.isa.buf();
+        part.bytes.align(buf.alignment as usize)?;
         let start = part.bytes.len();
         let end = start + buf.code().len();
         check_size(end, pos)?;

@@ -3,7 +3,7 @@
 //! Each checks all its ranges before it writes anything (spec 4.4.7 and 4.4.8).
 #![allow(unsafe_code, reason = "writes linear memories")]
 
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::counters::StoreCounters;
@@ -123,7 +123,7 @@ pub(crate) unsafe fn serve(
     core: &mut StoreCore,
     limiter: LimiterRef<'_>,
     call: &mut Call,
-    asked: &AtomicU32,
+    asked: &AtomicUsize,
 ) -> Result<Progress> {
     let (this, args) = (call.this, call.args);
     let result = match call.code {
@@ -190,7 +190,7 @@ const TABLE_PART: u64 = 32 * 1024;
 unsafe fn serve_bulk(
     core: &mut StoreCore,
     call: &mut Call,
-    asked: &AtomicU32,
+    asked: &AtomicUsize,
 ) -> Result<Progress, Trap> {
     loop {
         let Call {

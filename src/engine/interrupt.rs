@@ -8,8 +8,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ptr::NonNull;
+use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::atomic::{AtomicU32, AtomicUsize};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -136,7 +136,7 @@ impl Asked {
 #[derive(Clone, Copy)]
 struct Words {
     limit: NonNull<AtomicUsize>,
-    flag: NonNull<AtomicU32>,
+    flag: NonNull<AtomicUsize>,
 }
 
 // SAFETY: both are atomic.
@@ -225,11 +225,15 @@ impl State {
             return;
         };
         let any = self.asked.any();
-        let new = if any { usize::MAX } else { self.limit };
+        let (new_limit, new_flag) = if any {
+            (usize::MAX, usize::MAX)
+        } else {
+            (self.limit, 0)
+        };
         // SAFETY: the type's invariants.
         unsafe {
-            limit.as_ref().store(new, Relaxed);
-            flag.as_ref().store(u32::from(any), Relaxed);
+            limit.as_ref().store(new_limit, Relaxed);
+            flag.as_ref().store(new_flag, Relaxed);
         }
     }
 }

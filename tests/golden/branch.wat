@@ -126,6 +126,9 @@
 ;;      add rsp, 0x18
 ;;      ret
 ;; $loop
+;;      nop [rax+rax]
+;;      nop [rax+rax]
+;;      xchg ax, ax
 ;; L1   add edi, r8d
 ;;      dec r8d
 ;;      test r8d, r8d
@@ -134,6 +137,8 @@
 ;;      add rsp, 0x18
 ;;      ret
 ;; $loop_while
+;;      nop [rax+rax]
+;;      nop [rax]
 ;; L1   cmp r8d, edi
 ;;      jge L2
 ;;      xorps xmm0, xmm0
@@ -146,6 +151,9 @@
 ;;      ret
 ;; $loop_param
 ;;      mov eax, r8d
+;;      nop [rax+rax]
+;;      nop [rax+rax]
+;;      nop [rax]
 ;; L1   lea r8d, [rax-1]
 ;;      cmp r8d, 0xa
 ;;      mov eax, r8d

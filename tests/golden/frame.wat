@@ -51,6 +51,9 @@
 ;;      mov r12d, eax
 ;;      mov ebx, 0
 ;;      mov ebp, 0
+;;      nop [rax+rax]
+;;      nop [rax+rax]
+;;      nop [rax]
 ;; L1   lea eax, [rbx+rbp]
 ;;      call function 0
 ;;      mov ebp, eax

@@ -27,6 +27,9 @@
 ;; $loops
 ;;      sub rsp, 0x18
 ;;      mov r8d, eax
+;;      nop [rax+rax]
+;;      nop [rax+rax]
+;;      nop [rax]
 ;; L1   sub r12, 5
 ;;      jb L3
 ;;      dec r8d

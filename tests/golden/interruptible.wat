@@ -34,8 +34,11 @@
 ;; $loops
 ;;      sub rsp, 0x18
 ;;      mov r8d, eax
-;; L1   cmp byte ptr [r14+0x70], 0
-;;      jne L3
+;;      nop [rax+rax]
+;;      nop [rax+rax]
+;;      nop [rax]
+;; L1   cmp r14, [r14+0x70]
+;;      jb L3
 ;; L2   dec r8d
 ;;      test r8d, r8d
 ;;      jne L1

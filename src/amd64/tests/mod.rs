@@ -11,6 +11,7 @@ mod encoding;
 #[cfg(all(target_arch = "x86_64", unix))]
 mod entry;
 mod forms;
+mod loops;
 #[cfg(all(target_arch = "x86_64", unix))]
 mod machine;
 mod places;
