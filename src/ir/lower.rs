@@ -180,11 +180,13 @@ impl<'m> Recorder<'m> {
         }
     }
 
-    /// Makes room for so many operators, each of which makes at most so many records.
+    /// Makes room for so many operators, each of which makes at most so many records. Out of line,
+    /// for the sake of the loop that calls it.
     ///
     /// # Errors
     ///
     /// If the host has no memory.
+    #[inline(never)]
     fn reserve(&mut self, operators: usize, records: usize) -> Result<(), OutOfMemory> {
         /// An `if` makes two.
         const LABELS: usize = 2;
