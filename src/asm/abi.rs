@@ -34,7 +34,7 @@
     reason = "a layout is described whole, though a machine may not use each part"
 )]
 
-use std::mem::offset_of;
+use std::mem::{MaybeUninit, offset_of};
 use std::sync::atomic::AtomicUsize;
 
 use crate::error::{OutOfMemory, try_with_capacity};
@@ -117,6 +117,9 @@ pub(crate) const FLOAT_RESULTS: usize = 2;
 /// Cells for arguments or results that find no register: 1000 v128 at the most, which is the
 /// validator's limit for both.
 pub(crate) const MORE_CELLS: usize = 2000;
+
+/// A value, or nothing yet.
+pub(crate) type MoreCell = MaybeUninit<u64>;
 
 /// Bytes that the prologue's check keeps free below any frame: the guest frames of functions
 /// that skip the check, the exit thunks, and a signal handler's frame.
@@ -231,8 +234,9 @@ pub(crate) struct CallEngine {
     pub(crate) ints: [u64; INT_ARGS],
     /// The store that this engine belongs to.
     pub(crate) store: *mut (),
-    /// Arguments and results beyond those in registers, for every kind of call.
-    pub(crate) more: [u64; MORE_CELLS],
+    /// Arguments and results beyond those in registers, for every kind of call. Not written when
+    /// the engine is made: it would be most of the memory of a small store.
+    pub(crate) more: [MoreCell; MORE_CELLS],
 }
 
 macro_rules! offsets {

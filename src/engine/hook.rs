@@ -15,7 +15,7 @@ use super::context::StoreContextMut;
 use super::engine::Engine;
 use super::run::{self, Failure};
 use super::store::{Store, StoreInner};
-use crate::asm::abi::{CallEngine, ExitCode, MORE_CELLS, VmFuncRef};
+use crate::asm::abi::{CallEngine, ExitCode, MORE_CELLS, MoreCell, VmFuncRef};
 use crate::error::Result;
 
 /// A transition between host and guest; see [`Store::call_hook`].
@@ -85,7 +85,7 @@ struct Kept {
     exit_pc: usize,
     callee: *const VmFuncRef,
     guest_sp: usize,
-    more: Box<[u64]>,
+    more: Box<[MoreCell]>,
     ints: [u64; crate::asm::abi::INT_ARGS],
     floats: [[u64; 2]; crate::asm::abi::FLOAT_ARGS],
 }

@@ -249,8 +249,11 @@ pub(crate) unsafe fn read_values(
             match places.next(ty) {
                 Place::Int(n) => [(*engine).ints[n], 0],
                 Place::Float(n) => (*engine).floats[n],
-                Place::More(n) if ty.cells() == 2 => [(*engine).more[n], (*engine).more[n + 1]],
-                Place::More(n) => [(*engine).more[n], 0],
+                Place::More(n) if ty.cells() == 2 => [
+                    (*engine).more[n].assume_init(),
+                    (*engine).more[n + 1].assume_init(),
+                ],
+                Place::More(n) => [(*engine).more[n].assume_init(), 0],
             }
         };
         each(ty, cells);
@@ -280,9 +283,9 @@ pub(crate) unsafe fn write_values(
                 Place::Int(n) => (*engine).ints[n] = cells[0],
                 Place::Float(n) => (*engine).floats[n] = cells,
                 Place::More(n) => {
-                    (*engine).more[n] = cells[0];
+                    (*engine).more[n].write(cells[0]);
                     if ty.cells() == 2 {
-                        (*engine).more[n + 1] = cells[1];
+                        (*engine).more[n + 1].write(cells[1]);
                     }
                 }
             }

@@ -18,7 +18,7 @@ use super::context::StoreContextMut;
 use super::engine::Engine;
 use super::store::{Store, StoreId, StoreInner};
 use super::suspend::{Stop, Suspension, suspend_or_trap};
-use crate::asm::abi::{CallEngine, ExitCode};
+use crate::asm::abi::{CallEngine, ExitCode, MoreCell};
 use crate::error::{Error, Result, Trap};
 
 /// What a guest does that has reached its store's epoch deadline; see
@@ -382,7 +382,7 @@ pub(crate) unsafe fn serve_check<T: 'static>(
             }
         }
         // The function has not taken its parameters yet, and the callback may call others.
-        let more: Box<[u64]> = (&(*engine).more)[..more].into();
+        let more: Box<[MoreCell]> = (&(*engine).more)[..more].into();
         let stop = serve(store)?;
         (&mut (*engine).more)[..more.len()].copy_from_slice(&more);
         let Some(stop) = stop else { return Ok(None) };

@@ -8,8 +8,9 @@
 //! value stack, and leads back to it.
 #![allow(unsafe_code, reason = "enters compiled code and is entered from it")]
 
-use std::alloc::{Layout, alloc_zeroed};
+use std::alloc::{Layout, alloc};
 use std::any::Any;
+use std::mem::offset_of;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -164,14 +165,15 @@ impl Machine {
         }
         let thunks = engine.thunks();
         let layout = Layout::new::<CallEngine>();
-        // SAFETY: of this layout; zeros are a call engine: integers and null pointers. Most of it
-        // is rarely used, and pages of zeros cost nothing before they are.
+        // SAFETY: of this layout; zeros, and nothing in `more`, are a call engine: integers and null
+        // pointers.
         let mut state = unsafe {
-            let state = alloc_zeroed(layout).cast::<CallEngine>();
+            let state = alloc(layout);
             if state.is_null() {
                 return Err(OutOfMemory::new("a store's call engine", layout.size()).into());
             }
-            Box::from_raw(state)
+            state.write_bytes(0, offset_of!(CallEngine, more));
+            Box::from_raw(state.cast::<CallEngine>())
         };
         state.dispatch = self.dispatch as usize;
         state.store = self.store;

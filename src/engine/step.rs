@@ -17,7 +17,7 @@ use super::run::{self, Activation, Failure};
 use super::store::{StoreCore, StoreInner};
 use super::suspend::{Runner, Stop, Suspension};
 use super::values::Val;
-use crate::asm::abi::{CallEngine, ExitCode, INT_ARGS, Places, VmFuncRef, VmInstance};
+use crate::asm::abi::{CallEngine, ExitCode, INT_ARGS, MoreCell, Places, VmFuncRef, VmInstance};
 use crate::error::Error;
 use crate::ir::types::{FuncType, ValType};
 
@@ -58,7 +58,7 @@ pub(crate) enum Next {
     /// With the results of a host function.
     Results(Arc<FuncType>, Cells),
     /// From a check, with these arguments beyond registers.
-    Check(Box<[u64]>),
+    Check(Box<[MoreCell]>),
     /// With what remains of a builtin.
     Builtin { code: u32, ints: [u64; INT_ARGS] },
     /// It ends.

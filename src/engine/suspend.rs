@@ -13,7 +13,7 @@ use super::host::HostFunc;
 use super::run::Dispatch;
 use super::stack::ValueStack;
 use super::store::{StoreCore, StoreInner};
-use crate::asm::abi::{CallEngine, VmInstance};
+use crate::asm::abi::{CallEngine, MoreCell, VmInstance};
 use crate::error::{Result, Trap};
 
 /// A check, or a long builtin, found that the guest shall not go on for now.
@@ -46,7 +46,7 @@ pub(crate) enum Suspension {
     Future(HostFuture),
     /// A check said stop, before the function took its arguments beyond registers: these are
     /// kept.
-    Check(Stop, Box<[u64]>),
+    Check(Stop, Box<[MoreCell]>),
     /// A builtin looked up on its way; what remains is in the call engine.
     Builtin(Stop),
 }

@@ -206,7 +206,9 @@ pub(crate) unsafe fn write_bits(engine: *mut CallEngine, place: Place, bits: u64
             // to be there: such a load waits until the stores have left the core's buffer.
             Place::Int(n) => (&raw mut (*engine).ints[n]).write_volatile(bits),
             Place::Float(n) => write_float(&raw mut (*engine).floats[n], bits),
-            Place::More(n) => (*engine).more[n] = bits,
+            Place::More(n) => {
+                (*engine).more[n].write(bits);
+            }
         }
     }
 }
@@ -243,7 +245,7 @@ pub(crate) unsafe fn read_bits(engine: *const CallEngine, place: Place) -> u64 {
         match place {
             Place::Int(n) => (*engine).ints[n],
             Place::Float(n) => (*engine).floats[n][0],
-            Place::More(n) => (*engine).more[n],
+            Place::More(n) => (*engine).more[n].assume_init(),
         }
     }
 }

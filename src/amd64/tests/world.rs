@@ -195,6 +195,12 @@ impl World {
         assert_eq!(self.engine.host_sp, 0, "as before");
     }
 
+    /// What code has left in a cell beyond the registers.
+    pub(super) fn more(&self, cell: usize) -> u64 {
+        // SAFETY: the engine began with zeros.
+        unsafe { self.engine.more[cell].assume_init() }
+    }
+
     /// Offset in the code of the engine's `exit_pc`.
     pub(super) fn exit_offset(&self) -> u32 {
         (self.engine.exit_pc - self.code.as_ptr() as usize) as u32
