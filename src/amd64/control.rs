@@ -13,16 +13,16 @@ use crate::ir::types::{Size, Width};
 const LOOP: u32 = 32;
 
 /// Instructions of 1, 2, 3, … bytes that do nothing (Intel SDM, volume 2, `NOP`).
-const NOPS: [&[u8]; 9] = [
-    &[0x90],
-    &[0x66, 0x90],
-    &[0x0f, 0x1f, 0x00],
-    &[0x0f, 0x1f, 0x40, 0x00],
-    &[0x0f, 0x1f, 0x44, 0x00, 0x00],
-    &[0x66, 0x0f, 0x1f, 0x44, 0x00, 0x00],
-    &[0x0f, 0x1f, 0x80, 0x00, 0x00, 0x00, 0x00],
-    &[0x0f, 0x1f, 0x84, 0x00, 0x00, 0x00, 0x00, 0x00],
-    &[0x66, 0x0f, 0x1f, 0x84, 0x00, 0x00, 0x00, 0x00, 0x00],
+const NOPS: [u128; 9] = [
+    0x90,
+    0x90_66,
+    0x00_1f_0f,
+    0x00_40_1f_0f,
+    0x00_00_44_1f_0f,
+    0x00_00_44_1f_0f_66,
+    0x00_00_00_00_80_1f_0f,
+    0x00_00_00_00_00_84_1f_0f,
+    0x00_00_00_00_00_84_1f_0f_66,
 ];
 
 /// Tables of at most so many targets become comparisons.
@@ -163,11 +163,11 @@ impl Amd64 {
     pub(super) fn align_loop(&mut self, tables: bool) {
         let to = if tables { LINE as u32 } else { LOOP };
         self.buf.alignment = self.buf.alignment.max(to);
-        let mut gap = self.buf.offset().next_multiple_of(to) - self.buf.offset();
+        let mut gap = (self.buf.offset().next_multiple_of(to) - self.buf.offset()) as usize;
         while gap > 0 {
-            let nop = NOPS[NOPS.len().min(gap as usize) - 1];
-            self.buf.extend(nop);
-            gap -= nop.len() as u32;
+            let len = gap.min(NOPS.len());
+            self.buf.put(NOPS[len - 1], len);
+            gap -= len;
         }
     }
 

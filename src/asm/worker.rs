@@ -77,7 +77,10 @@ pub(super) trait Gather {
     /// Fills up to a multiple of `alignment`, at most [`LINE`], with zeros.
     fn align(&mut self, alignment: usize) -> Result<(), Error> {
         let gap = self.len().next_multiple_of(alignment) - self.len();
-        self.append(&[0; LINE][..gap])
+        match gap {
+            0 => Ok(()),
+            _ => self.append(&[0; LINE][..gap]),
+        }
     }
 }
 

@@ -382,16 +382,16 @@ impl<'m> Lowerer<'m> {
     }
 
     /// All operators have been visited, or one has failed.
-    fn finish(self) -> Result<(), Error> {
+    fn finish(&mut self) -> Result<(), Error> {
         if self.next != self.end() && self.next != FAILED {
             // The last operator's immediates go beyond the end: the reader tells how.
             let read = self.reader(self.recorder.pos);
-            match read.peek_operator(&self) {
+            match read.peek_operator(&*self) {
                 Ok(_) => unreachable!("its end is beyond what is read"),
                 Err(error) => return Err(invalid(error)),
             }
         }
-        if let Some(error) = self.failure {
+        if let Some(error) = self.failure.take() {
             return Err(error);
         }
         self.recorder.out.max_height = self.max_height;
