@@ -153,7 +153,7 @@ impl Amd64 {
     }
 
     pub(super) fn branch_zero(&mut self, size: Size, src: Gpr, zero: bool, label: CodeLabel) {
-        self.test(size, src);
+        self.test_zero(size, src);
         self.jump_if(if zero { Cc::Equal } else { Cc::NotEqual }, label);
     }
 

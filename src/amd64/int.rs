@@ -9,6 +9,16 @@ use crate::asm::regs::{Gpr, Reg};
 use crate::ir::op::{Div, IntBin, IntCmp, IntUn, Shift};
 use crate::ir::types::{Size, Width};
 
+/// A register of a size, and where the instruction ends that left its flags: one word, which is
+/// read as it was written.
+#[inline]
+fn zero_of(size: Size, reg: Gpr, end: u32) -> u64 {
+    u64::from(end) | u64::from(reg.0) << 32 | (size as u64) << 40
+}
+
+/// No register.
+pub(super) const NO_ZERO: u64 = u64::MAX;
+
 /// Instructions of one form, by their number in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -146,8 +156,14 @@ impl Amd64 {
             _ if dst != lhs => {
                 self.op_based(LEA.size(size), dst.0, lhs, sum);
             }
-            1 => emit!(self, w(size); inc Rd(dst)),
-            -1 => emit!(self, w(size); dec Rd(dst)),
+            1 => {
+                emit!(self, w(size); inc Rd(dst));
+                self.note_zero(size, dst);
+            }
+            -1 => {
+                emit!(self, w(size); dec Rd(dst));
+                self.note_zero(size, dst);
+            }
             _ => self.alu_imm(Alu::Add, size, dst, sum),
         }
     }
@@ -156,6 +172,31 @@ impl Amd64 {
     #[inline]
     fn alu_reg(&mut self, op: Alu, size: Size, dst: Gpr, rhs: Gpr) {
         self.op_reg(op.opcode().size(size), rhs.0, dst.0);
+        self.leaves(op, size, dst);
+    }
+
+    /// `op` is the instruction before.
+    #[inline]
+    fn leaves(&mut self, op: Alu, size: Size, dst: Gpr) {
+        if op != Alu::Cmp {
+            self.note_zero(size, dst);
+        }
+    }
+
+    /// The zero flag tells whether `dst` is zero.
+    #[inline]
+    fn note_zero(&mut self, size: Size, dst: Gpr) {
+        self.zero = zero_of(size, dst, self.buf.offset());
+    }
+
+    /// Makes the zero flag tell whether `src` is zero, if it does not: nothing may have come in
+    /// between, by a label neither. The other flags are those of no certain instruction.
+    #[inline]
+    pub(super) fn test_zero(&mut self, size: Size, src: Gpr) {
+        let known = self.zero == zero_of(size, src, self.buf.offset());
+        if !known || !self.buf.goes_on() {
+            self.test(size, src);
+        }
     }
 
     /// `dst = dst op imm`
@@ -167,12 +208,14 @@ impl Amd64 {
             (0x81, 4)
         };
         self.op_imm(Opcode::one(opcode).size(size), op as u8, dst, imm, len);
+        self.leaves(op, size, dst);
     }
 
     /// `dst = dst op cell`
     #[inline]
     fn alu_slot(&mut self, op: Alu, size: Size, dst: Gpr, disp: i32) {
         self.op_slot(op.opcode_rm().size(size), dst.0, disp);
+        self.leaves(op, size, dst);
     }
 
     /// `dst = a + b`. Keeps the flags.
@@ -438,8 +481,9 @@ impl Amd64 {
 
     /// Sets the flags for `cmp`.
     #[inline]
-    pub(super) fn int_cmp(&mut self, _cmp: IntCmp, size: Size, lhs: Gpr, rhs: Rhs) {
+    pub(super) fn int_cmp(&mut self, cmp: IntCmp, size: Size, lhs: Gpr, rhs: Rhs) {
         match rhs {
+            Rhs::Imm(0) if matches!(cmp, IntCmp::Eq | IntCmp::Ne) => self.test_zero(size, lhs),
             // The same flags as those of a comparison with zero.
             Rhs::Imm(0) => self.test(size, lhs),
             Rhs::Imm(imm) => self.alu_imm(Alu::Cmp, size, lhs, imm as i32),

@@ -55,6 +55,8 @@ pub(crate) struct Amd64 {
     buf: CodeBuf,
     mode: MemoryMode,
     features: Features,
+    /// What the zero flag tells of, by `int::zero_of`, or [`int::NO_ZERO`].
+    zero: u64,
 }
 
 impl Amd64 {
@@ -92,6 +94,7 @@ impl Isa for Amd64 {
             buf: CodeBuf::new(),
             mode: options.mode,
             features: Features::from_bits_truncate(options.features),
+            zero: int::NO_ZERO,
         }
     }
 
@@ -106,6 +109,7 @@ impl Isa for Amd64 {
 
     fn begin(&mut self, _attempt: u32) {
         self.buf.clear();
+        self.zero = int::NO_ZERO;
     }
 
     fn finish(&mut self) -> bool {

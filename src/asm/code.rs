@@ -75,6 +75,8 @@ pub(crate) struct CodeBuf {
     cur: *mut u8,
     full: *mut u8,
     labels: Vec<u32>,
+    /// Where a label was bound last, to which code may come from elsewhere.
+    bound: u32,
     pub(crate) fixups: Vec<Fixup>,
     pub(crate) colds: Vec<ColdTrap>,
     pub(crate) relocs: Vec<Reloc>,
@@ -98,6 +100,7 @@ impl CodeBuf {
             full: std::ptr::null_mut(),
             bytes,
             labels: Vec::new(),
+            bound: UNBOUND,
             fixups: Vec::new(),
             colds: Vec::new(),
             relocs: Vec::new(),
@@ -122,6 +125,7 @@ impl CodeBuf {
         self.colds.clear();
         self.relocs.clear();
         self.alignment = 1;
+        self.bound = UNBOUND;
         self.sites.start(0);
     }
 
@@ -273,6 +277,13 @@ impl CodeBuf {
     pub(crate) fn bind(&mut self, label: CodeLabel) {
         let here = self.offset();
         self.labels[label.0 as usize] = here;
+        self.bound = here;
+    }
+
+    /// Whether the next instruction comes after the last one only.
+    #[inline]
+    pub(crate) fn goes_on(&self) -> bool {
+        self.bound != self.offset()
     }
 
     /// Offset of a label, if it is bound.

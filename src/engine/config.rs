@@ -192,8 +192,8 @@ impl Config {
     }
 
     /// Whether stores count calls of host functions, in
-    /// [`StoreCounters::host_calls`](crate::StoreCounters::host_calls). What else they count costs
-    /// nothing that can be measured; this one costs about a nanosecond a call. Default: false.
+    /// [`StoreCounters::host_calls`](crate::StoreCounters::host_calls). What else they count is
+    /// slow already or ends something; this makes each host call a little slower. Default: false.
     pub fn count_host_calls(&mut self, enable: bool) -> &mut Self {
         self.count_host_calls = enable;
         self

@@ -99,7 +99,6 @@
 ;; $if_bit
 ;;      mov eax, r8d
 ;;      and eax, 0x10
-;;      test eax, eax
 ;;      je L1
 ;;      mov eax, 5
 ;;      add rsp, 0x18
@@ -110,7 +109,6 @@
 ;; $br_unless_bit
 ;;      mov rax, 0x100000000
 ;;      and rax, rdi
-;;      test rax, rax
 ;;      je L1
 ;;      mov r8d, 3
 ;; L1   mov eax, r8d
@@ -131,7 +129,6 @@
 ;;      xchg ax, ax
 ;; L1   add edi, r8d
 ;;      dec r8d
-;;      test r8d, r8d
 ;;      jne L1
 ;;      mov eax, edi
 ;;      add rsp, 0x18

@@ -59,7 +59,6 @@
 ;;      mov ebp, eax
 ;;      add ebx, ebp
 ;;      dec r12d
-;;      test r12d, r12d
 ;;      jne L1
 ;;      mov eax, ebx
 ;;      mov rbx, [rsp+0x10]

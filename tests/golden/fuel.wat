@@ -33,7 +33,6 @@
 ;; L1   sub r12, 5
 ;;      jb L3
 ;;      dec r8d
-;;      test r8d, r8d
 ;;      jne L1
 ;; L2   sub r12, 1
 ;;      jb L4

@@ -40,7 +40,6 @@
 ;; L1   cmp r14, [r14+0x70]
 ;;      jb L3
 ;; L2   dec r8d
-;;      test r8d, r8d
 ;;      jne L1
 ;;      mov eax, r8d
 ;;      add rsp, 0x18

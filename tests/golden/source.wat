@@ -49,7 +49,6 @@
 ;; $eqz
 ;;      mov eax, r8d
 ;;      sub eax, edi
-;;      test eax, eax
 ;;      sete al
 ;;      movzx eax, al
 ;;      add rsp, 0x18
@@ -62,7 +61,6 @@
 ;; $branch
 ;;      mov eax, r8d
 ;;      and eax, edi
-;;      test eax, eax
 ;;      jne L1
 ;;      mov eax, 1
 ;;      add rsp, 0x18

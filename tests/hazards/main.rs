@@ -5,6 +5,7 @@ mod compound;
 mod dirty;
 mod division;
 mod elision;
+mod flags;
 mod grow;
 mod limits;
 mod memory_ops;

@@ -11,9 +11,10 @@ use crate::asm::abi::{
     CHECK, EXIT, EXIT_ARG, ExitCode, INSTANCE, INTERRUPT, MEMORY_BASE, MEMORY_BOUND, MEMORY0,
     MemoryMode, REF_INSTANCE,
 };
-use crate::asm::isa::{Addr, Cell, Checked, Cond, InstanceItem, Isa};
+use crate::asm::code::CodeLabel;
+use crate::asm::isa::{Addr, Cell, Checked, Cond, InstanceItem, Isa, Rhs};
 use crate::asm::regs::{Fpr, Gpr, Reg};
-use crate::ir::op::{FloatCmp, IntCmp};
+use crate::ir::op::{FloatCmp, IntBin, IntCmp};
 use crate::ir::types::Size;
 
 const DISPS: [i32; 10] = [0, 1, 127, 128, -1, -128, -129, 4096, i32::MAX, i32::MIN];
@@ -151,7 +152,7 @@ fn displacements() {
 }
 
 /// The branches to one label that `emit` writes, behind a nop each.
-fn branches(emit: impl FnOnce(&mut Amd64, crate::asm::code::CodeLabel)) -> Vec<Instruction> {
+fn branches(emit: impl FnOnce(&mut Amd64, CodeLabel)) -> Vec<Instruction> {
     let mut isa = amd64(MemoryMode::Explicit, 0);
     let label = isa.buf.new_label();
     emit(&mut isa, label);
@@ -310,6 +311,54 @@ fn calls_through_tables() {
             assert!(scaled.map(Instruction::memory_index_scale).eq([8]));
         }
     }
+}
+
+/// What follows `eax = eax - 5`, up to a branch.
+fn behind_a_difference(emit: impl FnOnce(&mut Amd64, CodeLabel)) -> Vec<Mnemonic> {
+    let code = branches(|isa, label| {
+        let five = Rhs::Imm(5);
+        isa.int_bin(IntBin::Sub, Size::S32, Gpr(0), Gpr(0), five);
+        emit(isa, label);
+    });
+    mnemonics(&code[1..])
+}
+
+#[test]
+fn zero_is_tested_once() {
+    let used = [Mnemonic::Je];
+    let tested = [Mnemonic::Test, Mnemonic::Je];
+    let zero = |isa: &mut Amd64, label| isa.branch_zero(Size::S32, Gpr(0), true, label);
+    assert_eq!(behind_a_difference(zero), used);
+    let equal = |isa: &mut Amd64, label| {
+        isa.int_cmp(IntCmp::Eq, Size::S32, Gpr(0), Rhs::Imm(0));
+        isa.branch(Cond::Int(IntCmp::Eq), label);
+    };
+    assert_eq!(behind_a_difference(equal), used);
+    let size = |isa: &mut Amd64, label| isa.branch_zero(Size::S64, Gpr(0), true, label);
+    assert_eq!(behind_a_difference(size), tested);
+    let register = |isa: &mut Amd64, label| isa.branch_zero(Size::S32, Gpr(1), true, label);
+    assert_eq!(behind_a_difference(register), tested);
+    let joined = |isa: &mut Amd64, label| {
+        let here = isa.buf.new_label();
+        isa.buf.bind(here);
+        isa.branch_zero(Size::S32, Gpr(0), true, label);
+    };
+    assert_eq!(behind_a_difference(joined), tested);
+    let sign = |isa: &mut Amd64, label| {
+        isa.int_cmp(IntCmp::LtS, Size::S32, Gpr(0), Rhs::Imm(0));
+        isa.branch(Cond::Int(IntCmp::LtS), label);
+    };
+    assert_eq!(behind_a_difference(sign), [Mnemonic::Test, Mnemonic::Jl]);
+    // Of a function before this one.
+    let mut isa = amd64(MemoryMode::Explicit, 0);
+    isa.int_bin(IntBin::Sub, Size::S32, Gpr(0), Gpr(0), Rhs::Imm(5));
+    let end = isa.buf.offset();
+    isa.begin(0);
+    (0..end).for_each(|_| isa.buf.push(0x90));
+    let label = isa.buf.new_label();
+    isa.branch_zero(Size::S32, Gpr(0), true, label);
+    let code = decode(isa.buf.code());
+    assert_eq!(mnemonics(&code[end as usize..]), tested);
 }
 
 #[test]
