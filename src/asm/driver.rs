@@ -1,14 +1,15 @@
 //! Compiles a module's functions with one backend and places them behind each other.
 
 use super::abi::InstanceLayout;
+use super::code::LINE;
 use super::code::Site;
 use super::compile::Context;
 use super::isa::{Isa, IsaOptions};
 use super::link::link;
 use super::map::CodeBytes;
-use super::parallel;
+use super::parallel::{self, Batching};
 use super::sites;
-use super::worker::{Part, Workers};
+use super::worker::{Gather, Part, Workers};
 use crate::error::Error;
 use crate::ir::decode::Body;
 use crate::ir::fuel::Costs;
@@ -135,7 +136,11 @@ pub(crate) fn compile<I: Isa + Send>(
     let mut all = Part::new(workers.pages.take(room)?, bodies.len(), size)?;
     if options.threads <= 1 {
         let mut worker = workers.take(options.isa);
+        let mut batching = Batching::default();
         for body in &bodies {
+            if batching.begins(body) {
+                all.bytes.align(LINE)?;
+            }
             worker.compile(&cx, bytes, body, options.listen, &mut all)?;
             if let Some(func) = all.funcs.last() {
                 limit_code(module, func, all.funcs.len() - 1, 0)?;

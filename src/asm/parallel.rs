@@ -57,7 +57,8 @@ pub(super) fn compile<I: Isa + Send>(
             if !lock(&joining).wants(at) {
                 continue;
             }
-            let part = batch.compile(&mut worker, cx, bytes, options.listen);
+            let last = at + 1 == count;
+            let part = batch.compile(&mut worker, cx, bytes, options.listen, last);
             lock(&joining).done(at, part);
             place(&joining);
         }
@@ -91,6 +92,24 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Cuts a module into batches. The code of each begins in a line of its own, on one thread too: a
+/// module's code does not depend on how many compile it.
+#[derive(Default)]
+pub(super) struct Batching {
+    /// Bytes of the batch at hand.
+    size: usize,
+}
+
+impl Batching {
+    /// Whether the next body begins another batch.
+    pub(super) fn begins(&mut self, body: &Body) -> bool {
+        let size = body.range().len();
+        let begins = self.size > 0 && self.size + size > BATCH_BYTES;
+        self.size = if begins { size } else { self.size + size };
+        begins
+    }
+}
+
 /// Consecutive functions.
 struct Batch {
     /// Bytes of the bodies.
@@ -105,13 +124,15 @@ impl Batch {
         cx: &Context<'_>,
         bytes: &[u8],
         listen: Listen<'_>,
+        last: bool,
     ) -> Result<Part<Vec<u8>>, Error> {
         let mut part = Part::new(Vec::new(), self.bodies.len(), self.size)?;
         for body in &self.bodies {
             worker.compile(cx, bytes, body, listen, &mut part)?;
         }
-        // The next batch's code is aligned too.
-        part.bytes.align(LINE)?;
+        if !last {
+            part.bytes.align(LINE)?;
+        }
         Ok(part)
     }
 }
@@ -122,10 +143,12 @@ impl Batch {
 fn batches(bodies: Vec<Body>) -> Result<Vec<Batch>, OutOfMemory> {
     let what = "a module's functions";
     let mut batches: Vec<Batch> = Vec::new();
+    let mut batching = Batching::default();
     for body in bodies {
+        let begins = batching.begins(&body);
         let size = body.range().len();
         match batches.last_mut() {
-            Some(batch) if batch.size + size <= BATCH_BYTES => {
+            Some(batch) if !begins => {
                 batch.size += size;
                 try_reserve(&mut batch.bodies, 1, what)?;
                 batch.bodies.push(body);

@@ -63,8 +63,10 @@ fn loops_stay_aligned_where_functions_are_placed() {
     text.push(')');
     let wasm = wat::parse_str(text).expect("a module");
     assert!(wasm.len() > 4 * 64 * 1024, "several batches");
+    let alone = compile(&wasm, 1);
     for threads in [1, 3] {
         let code = compile(&wasm, threads);
+        assert!(*code.bytes == *alone.bytes, "{threads} threads");
         for (index, func) in code.funcs.iter().enumerate() {
             let bytes = &code.bytes[func.start as usize..func.end as usize];
             let back = decode(bytes).into_iter().find(|code| {
