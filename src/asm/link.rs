@@ -14,7 +14,8 @@ use crate::error::Error;
 
 /// Functions that lie together, and the island behind them.
 struct Segment {
-    /// Where its code began before there were islands, and where it ended.
+    /// Where its code began before there were islands, and where it ended: at the next one's start,
+    /// behind what fills up to it.
     start: u32,
     end: u32,
     /// The first function behind it.
@@ -97,18 +98,20 @@ impl Segment {
 fn segments(code: &ModuleCode, size: usize) -> Vec<Segment> {
     let mut segments: Vec<Segment> = Vec::new();
     for (index, func) in code.funcs.iter().enumerate() {
-        match segments.last_mut() {
-            Some(last) if (func.end - last.start) as usize <= size => {
+        if let Some(last) = segments.last_mut() {
+            if (func.end - last.start) as usize <= size {
                 (last.end, last.end_func) = (func.end, index + 1);
+                continue;
             }
-            Some(_) | None => segments.push(Segment {
-                start: func.start,
-                end: func.end,
-                end_func: index + 1,
-                shift: 0,
-                veneers: Vec::new(),
-            }),
+            last.end = func.start;
         }
+        segments.push(Segment {
+            start: func.start,
+            end: func.end,
+            end_func: index + 1,
+            shift: 0,
+            veneers: Vec::new(),
+        });
     }
     segments
 }
@@ -168,8 +171,9 @@ pub(crate) mod tests {
     /// A segment holds few functions.
     const SEGMENT: usize = 700;
 
-    /// Functions that each call all, linked with many islands: where they begin, the calls and
-    /// their callees, and the code. Functions 7 and 30 are larger than a segment.
+    /// Functions with gaps between them that each call all, linked with many islands: where they
+    /// begin, the calls and their callees, and the code. Functions 7 and 30 are larger than a
+    /// segment.
     pub(crate) fn linked<I: Isa>(
         call: impl Fn(&mut I, u32),
     ) -> (Vec<usize>, Vec<(usize, usize)>, Vec<u8>) {
@@ -192,6 +196,10 @@ pub(crate) mod tests {
                 }
             }
             assert!(isa.finish());
+            let gap = [0; 24];
+            code.bytes
+                .extend_from_slice(&gap[..4 * (index % 7) as usize])
+                .unwrap();
             let start = code.bytes.len() as u32;
             code.bytes.extend_from_slice(isa.buf().code()).unwrap();
             let end = code.bytes.len() as u32;
