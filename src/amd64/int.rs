@@ -158,11 +158,11 @@ impl Amd64 {
             }
             1 => {
                 emit!(self, w(size); inc Rd(dst));
-                self.note_zero(size, dst);
+                self.leaves(op, size, dst);
             }
             -1 => {
                 emit!(self, w(size); dec Rd(dst));
-                self.note_zero(size, dst);
+                self.leaves(op, size, dst);
             }
             _ => self.alu_imm(Alu::Add, size, dst, sum),
         }
@@ -175,18 +175,13 @@ impl Amd64 {
         self.leaves(op, size, dst);
     }
 
-    /// `op` is the instruction before.
+    /// `op` is the instruction before: unless it was a comparison, the zero flag tells whether
+    /// `dst` is zero.
     #[inline]
     fn leaves(&mut self, op: Alu, size: Size, dst: Gpr) {
         if op != Alu::Cmp {
-            self.note_zero(size, dst);
+            self.zero = zero_of(size, dst, self.buf.offset());
         }
-    }
-
-    /// The zero flag tells whether `dst` is zero.
-    #[inline]
-    fn note_zero(&mut self, size: Size, dst: Gpr) {
-        self.zero = zero_of(size, dst, self.buf.offset());
     }
 
     /// Makes the zero flag tell whether `src` is zero, if it does not: nothing may have come in

@@ -296,10 +296,10 @@ impl Arm64 {
         self.skip(B_COND | code, words);
     }
 
-    /// Goes to `targets[index]` or the last, through a table of distances that follows.
     /// Where loops lie is a matter of the processor: nothing is known that would suit most.
     pub(super) fn align_loop(&mut self, _tables: bool) {}
 
+    /// Goes to `targets[index]` or the last, through a table of distances that follows.
     pub(super) fn branch_table(&mut self, index: Gpr, targets: &[CodeLabel]) {
         let (&last, rest) = targets.split_last().expect("a table has a default");
         if targets.len() <= SHORT_TABLE {

@@ -19,9 +19,7 @@
 use std::arch::naked_asm;
 use std::mem::offset_of;
 
-use crate::asm::abi::{
-    CallEngine, ExitCode, MemoryMode, Thunks, TrapCode, VmFuncRef, VmInstance, VmMemory,
-};
+use crate::asm::abi::{CallEngine, ExitCode, MemoryMode, Thunks, VmFuncRef, VmInstance, VmMemory};
 
 /// Assembly that knows the offsets of what it touches.
 macro_rules! thunk {

@@ -1,8 +1,7 @@
 //! Compiles a module's functions with one backend and places them behind each other.
 
 use super::abi::InstanceLayout;
-use super::code::LINE;
-use super::code::Site;
+use super::code::{LINE, Site};
 use super::compile::Context;
 use super::isa::{Isa, IsaOptions};
 use super::link::link;

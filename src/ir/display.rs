@@ -157,10 +157,7 @@ fn access(f: &mut Formatter<'_>, name: &str, mem: u8, offset: u32) -> fmt::Resul
 
 impl Display for Below {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        match self.local() {
-            Some(local) => write!(f, " (local.get {local})"),
-            None => Ok(()),
-        }
+        Src::from(*self).fmt(f)
     }
 }
 

@@ -209,6 +209,12 @@ impl Below {
     }
 }
 
+impl From<Below> for Src {
+    fn from(below: Below) -> Self {
+        below.local().map_or(Self::Stack, Self::Local)
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum IntBin {
     Add,

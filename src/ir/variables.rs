@@ -5,7 +5,7 @@ use wasmparser::{HeapType, Ieee32, Ieee64};
 use super::lower::Recorder;
 use super::module::ConstExpr;
 use super::op::{IntCmp, Op, Src};
-use super::types::Size::{S32, S64};
+use super::types::Size::{self, S32, S64};
 use super::types::{FuncIdx, GlobalIdx, LocalIdx, ValType};
 
 impl Op {
@@ -185,8 +185,7 @@ impl Recorder<'_> {
 
     pub(super) fn visit_i64_eqz(&mut self) {
         if self.live() {
-            let src = self.take_src();
-            self.record(Op::Eqz(S64, src));
+            self.eqz(S64);
         }
     }
 
@@ -198,8 +197,12 @@ impl Recorder<'_> {
         if let Some(Op::IntCmp(cmp, ..)) = self.out.records.last_mut() {
             *cmp = IntCmp::negated(*cmp);
         } else {
-            let src = self.take_src();
-            self.record(Op::Eqz(S32, src));
+            self.eqz(S32);
         }
+    }
+
+    fn eqz(&mut self, size: Size) {
+        let src = self.take_src();
+        self.record(Op::Eqz(size, src));
     }
 }

@@ -5,7 +5,6 @@ use crate::table::{Table, number};
 use crate::Options;
 use anyhow::{Context, Result, ensure};
 use pronto::{Config, Engine, Func, Linker, Module, Store, Trap, Val};
-use std::sync::Arc;
 use std::sync::atomic::{
     AtomicU64,
     Ordering::{Acquire, Relaxed, Release},
@@ -68,14 +67,13 @@ fn latencies(
     stop: impl Fn() + Send,
     mut call: impl FnMut() -> Result<()>,
 ) -> Result<Vec<f64>> {
-    let (shared, start) = (Arc::new(Shared::default()), Instant::now());
+    let (shared, start) = (&Shared::default(), Instant::now());
     thread::scope(|scope| {
-        let other = shared.clone();
         scope.spawn(move || {
             let mut random = 1u64;
             for round in 1..=rounds as u64 {
                 loop {
-                    match other.round.load(Acquire) {
+                    match shared.round.load(Acquire) {
                         FAILED => return,
                         at if at == round => break,
                         _ => thread::yield_now(),
@@ -83,7 +81,7 @@ fn latencies(
                 }
                 random = random.wrapping_mul(6364136223846793005).wrapping_add(1);
                 thread::sleep(Duration::from_nanos((random >> 33) % LONGEST));
-                other.asked.store(nanoseconds(start), Release);
+                shared.asked.store(nanoseconds(start), Release);
                 stop();
             }
         });

@@ -83,7 +83,7 @@ impl Verifier<'_> {
 
     /// How many operands it takes for the one below.
     fn popped_below(&self, below: Below) -> u32 {
-        self.popped(below.local().map_or(Src::Stack, Src::Local))
+        self.popped(below.into())
     }
 
     fn step(&mut self, op: Op) {
