@@ -58,7 +58,8 @@ pub struct InspectedFunc {
     pub code: Vec<u8>,
     /// What of the code is neither entry, prologue nor out of line.
     pub body: Range<usize>,
-    /// The code in pieces, in its order: all of it, and each record once.
+    /// The code in pieces, in its order: all of it, and each record once; those of a loop that is
+    /// written several times (`InspectOptions::interruptible`), once for each copy.
     pub pieces: Vec<Piece>,
     /// (code offset, offset in the module) of calls, traps and guarded accesses.
     pub sites: Vec<(u32, u32)>,
@@ -177,8 +178,10 @@ fn pieces<I: Isa>(seen: &mut Seen<'_, I>) -> Vec<Piece> {
     }
     pieces.push(other(emitted.entry, func.body_pos, "prologue"));
     for (nth, start) in seen.starts.iter().enumerate() {
-        let next = seen.starts.get(nth + 1);
-        let end = next.map_or(func.records.len(), |next| next.record);
+        // A loop that is written several times goes back to its first record.
+        let mut later = seen.starts[nth..].iter().map(|other| other.record);
+        let end = later.find(|&other| other > start.record);
+        let end = end.unwrap_or(func.records.len());
         pieces.push(Piece {
             start: start.code as usize,
             pos: func.records[start.record].pos,

@@ -155,9 +155,14 @@ fn pieces_are_the_whole_code() {
                 for piece in &func.pieces {
                     match &piece.what {
                         Work::Records(records) => {
-                            assert_eq!(records.start, done, "{at}");
+                            // The copies of a loop go back.
+                            let gap = records.start > done;
+                            assert!(
+                                !gap && (golden.interruptible || records.start == done),
+                                "{at}"
+                            );
                             assert!(!records.is_empty(), "{at}");
-                            assert_eq!(piece.pos, func.records[done].0, "{at}");
+                            assert_eq!(piece.pos, func.records[records.start].0, "{at}");
                             let within = func.body.start..=func.body.end;
                             assert!(within.contains(&piece.start), "{at}");
                             done = records.end;

@@ -87,6 +87,7 @@ impl<I: Isa> Pass<'_, I> {
 
     /// Sends home every operand in a register, but the top `count`, and the pinned floats.
     fn spill_below(&mut self, count: usize) {
+        self.short_loop = None;
         let first = (self.height() - count) as u32;
         let used = self.st.regs.used;
         for reg in used {

@@ -2,12 +2,15 @@
 //!
 //! The pass owns where values are; the backend owns how instructions look.
 
+use std::ops::Range;
+
 use super::abi::{InstanceLayout, MemoryMode, Place, TrapCode};
 use super::code::{CodeBuf, CodeLabel};
 use super::frame::ZeroedHomes;
 use super::isa::{CheckLabels, Checked, Frame, Isa, IsaOptions};
 use super::memory::CheckedLocals;
 use super::regs::{Reg, RegFile};
+use super::repeat::ShortLoop;
 use super::stack::{LocalState, Operand, Registers};
 use crate::error::{OutOfMemory, try_reserve};
 use crate::ir::fuel::Costs;
@@ -136,6 +139,8 @@ impl<I: Isa> Emitter<I> {
                 at: 0,
                 live: true,
                 epilogue: None,
+                short_loop: None,
+                growth: func.records.len(),
             };
             let emitted = pass.run(starts.as_deref_mut());
             if self.isa.finish() {
@@ -164,7 +169,11 @@ impl<I: Isa> Emitter<I> {
 
     /// What grows with the function, but for its code, is not to grow while it is emitted.
     fn make_room(&mut self, cx: &Context<'_>, func: &Func) -> Result<(), OutOfMemory> {
-        let (records, targets) = (func.records.len(), func.targets.len());
+        let (mut records, targets) = (func.records.len(), func.targets.len());
+        if cx.options.interruptible {
+            // Half of them in the copies of short loops.
+            records *= 2;
+        }
         let buf = self.isa.buf();
         buf.make_room(records, func.labels.len(), targets)?;
         let st = &mut self.state;
@@ -193,11 +202,14 @@ pub(super) struct Pass<'a, I> {
     /// Whether addresses that are not constant need no check if their offset is small.
     pub(super) unchecked: bool,
     /// Index of the next record.
-    at: usize,
+    pub(super) at: usize,
     /// Whether the code at hand can be reached by falling through.
     pub(super) live: bool,
     /// A shared way out, once there is one.
     pub(super) epilogue: Option<CodeLabel>,
+    pub(super) short_loop: Option<ShortLoop>,
+    /// Records that copies of short loops may still come to.
+    pub(super) growth: usize,
 }
 
 impl<I: Isa> Pass<'_, I> {
@@ -222,7 +234,7 @@ impl<I: Isa> Pass<'_, I> {
         self.enter_function();
         let body = self.isa.buf().offset();
         match starts {
-            None => self.emit_records(self.records.len()),
+            None => self.emit_records(0..self.records.len()),
             Some(starts) => self.emit_noted(starts),
         }
         let cold = self.isa.buf().offset();
@@ -243,11 +255,12 @@ impl<I: Isa> Pass<'_, I> {
         }
     }
 
-    /// Emits the records before `end`, and what the last of them does of those behind it.
+    /// Emits these records, and what the last of them does of those behind it.
     #[inline(never)]
-    fn emit_records(&mut self, end: usize) {
-        let records = &self.records[..end];
-        while let Some(record) = records.get(self.at) {
+    fn emit_records(&mut self, range: Range<usize>) {
+        let first = range.start;
+        let records = &self.records[range];
+        while let Some(record) = records.get(self.at.wrapping_sub(first)) {
             let buf = self.isa.buf();
             buf.reserve();
             buf.wasm_pos = record.pos;
@@ -264,7 +277,7 @@ impl<I: Isa> Pass<'_, I> {
             let code = self.isa.buf().offset();
             let record = self.at;
             starts.push(RecordStart { code, record });
-            self.emit_records(record + 1);
+            self.emit_records(record..record + 1);
         }
     }
 

@@ -26,7 +26,7 @@ pub(super) enum Test {
 }
 
 impl Test {
-    fn negated(self) -> Self {
+    pub(super) fn negated(self) -> Self {
         match self {
             Self::Cond(cond) => Self::Cond(cond.negated()),
             Self::Zero { size, reg, zero } => Self::Zero {
@@ -94,7 +94,7 @@ impl<I: Isa> Pass<'_, I> {
         }
     }
 
-    fn branch_on(&mut self, test: Test, label: CodeLabel) {
+    pub(super) fn branch_on(&mut self, test: Test, label: CodeLabel) {
         match test {
             Test::Cond(cond) => self.isa.branch(cond, label),
             Test::Zero { size, reg, zero } => self.isa.branch_zero(size, reg, zero, label),
@@ -214,7 +214,7 @@ impl<I: Isa> Pass<'_, I> {
     }
 
     /// The state at a label: nothing in registers but its first argument.
-    fn merge(&mut self, label: &Label) {
+    pub(super) fn merge(&mut self, label: &Label) {
         self.truncate(label.height as usize);
         debug_assert!(
             self.is_canonical(),
@@ -282,6 +282,7 @@ impl<I: Isa> Pass<'_, I> {
             self.isa.check_interrupt(check.attention);
             self.isa.buf().bind(check.passed);
         }
+        self.note_loop(index, &label);
     }
 
     /// Sends the operands below a depth home; those above are placed already.
@@ -322,6 +323,7 @@ impl<I: Isa> Pass<'_, I> {
     #[inline(never)]
     pub(super) fn label(&mut self, index: LabelIdx) {
         let label = self.label_info(index);
+        self.short_loop = None;
         if self.live {
             self.place_args(self.arity(&label));
         }
@@ -331,6 +333,9 @@ impl<I: Isa> Pass<'_, I> {
 
     #[inline(never)]
     pub(super) fn br(&mut self, index: LabelIdx) {
+        if self.branch_back(index, None) {
+            return;
+        }
         let label = self.label_info(index);
         let count = self.arity(&label);
         self.place_args(count);
@@ -354,6 +359,9 @@ impl<I: Isa> Pass<'_, I> {
     }
 
     fn branch_to(&mut self, test: Test, index: LabelIdx) {
+        if self.branch_back(index, Some(test)) {
+            return;
+        }
         let label = self.label_info(index);
         let count = self.arity(&label);
         if count == 0 {

@@ -18,6 +18,7 @@ mod merge;
 mod parallel;
 mod place;
 pub(crate) mod regs;
+mod repeat;
 pub(crate) mod sites;
 mod stack;
 pub(crate) mod worker;

@@ -12,7 +12,8 @@ pub(crate) fn run(wasm: &[u8], seed: u64) -> Vec<Event> {
     let mut config = Config::new();
     config
         .signals_based_traps(seed.is_multiple_of(2))
-        .debug_poison(seed % 4 < 2);
+        .debug_poison(seed % 4 < 2)
+        .epoch_interruption(seed % 8 < 4);
     let engine = Engine::new(&config).expect("an engine");
     run_on(&engine, wasm, 0)
 }

@@ -2,6 +2,7 @@
 
 mod addresses;
 mod compound;
+mod copies;
 mod dirty;
 mod division;
 mod elision;
