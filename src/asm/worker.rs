@@ -31,8 +31,9 @@ pub(crate) struct Workers<I> {
     pub(crate) pages: CodePages,
 }
 
-/// A worker that has seen a larger body is not kept: its buffers are megabytes.
-const MAX_BODY: usize = 128 * 1024;
+/// The largest bodies of the workers that are kept have together at most so many bytes: buffers are
+/// ten to thirty times as large. Two megabytes are one worker that has met a huge function.
+const MAX_BODIES: usize = 2 << 20;
 const MAX_IDLE: usize = 16;
 
 impl<I> Default for Workers<I> {
@@ -63,7 +64,8 @@ impl<I: Isa> Workers<I> {
     /// Takes back a worker that has done its work.
     pub(super) fn give(&self, worker: Worker<I>) {
         let mut idle = self.lock();
-        if worker.largest <= MAX_BODY && idle.len() < MAX_IDLE {
+        let bodies: usize = idle.iter().map(|worker| worker.largest).sum();
+        if bodies + worker.largest <= MAX_BODIES && idle.len() < MAX_IDLE {
             idle.push(worker);
         }
     }
