@@ -67,9 +67,9 @@ impl Recorder<'_> {
     fn use_local(&mut self, index: u32, reads: bool) -> LocalIdx {
         let found = self.locals.find(index, self.out);
         let local = &mut self.out.locals[found.index()];
-        if local.weight == 0 && (reads || !self.entry) && index >= self.out.params {
-            local.zeroed = true;
-        }
+        // No branch: whether a use is the first is hard to predict.
+        let first = local.weight == 0;
+        local.zeroed |= first & (reads | !self.entry) & (index >= self.out.params);
         local.weight = local.weight.saturating_add(self.weight);
         found
     }
