@@ -240,7 +240,7 @@ impl<I: Isa> Pass<'_, I> {
         }
     }
 
-    fn is_canonical(&self) -> bool {
+    pub(super) fn is_canonical(&self) -> bool {
         let from = self.st.canonical.min(self.height());
         self.st.operands[from..]
             .iter()

@@ -1,6 +1,6 @@
 //! Short loops of interruptible code are written several times, so that one check serves as many
-//! rounds: `loop; A; br_if loop` becomes `head; check; A; exit unless; A; exit unless; A; to head
-//! if; exit:`.
+//! rounds: `loop; A; br_if loop` becomes `head: check; A; exit unless; A; exit unless; A; head if;
+//! exit:`.
 //!
 //! The records are emitted anew for each copy, from the state at the loop's head, so nothing but
 //! their number changes. A body in which a label is bound would bind it twice: it stays as it is.
@@ -69,8 +69,7 @@ impl<I: Isa> Pass<'_, I> {
         }
         short.left = Some(left - 1);
         if let Some(test) = test {
-            let exit = short.exit.get_or_insert_with(|| self.isa.buf().new_label());
-            let exit = *exit;
+            let exit = *short.exit.get_or_insert_with(|| self.isa.buf().new_label());
             self.branch_on(test.negated(), exit);
         }
         self.short_loop = Some(short);
@@ -98,6 +97,7 @@ impl<I: Isa> Pass<'_, I> {
             }
         }
         if let Some(exit) = short.exit {
+            debug_assert!(self.is_canonical(), "as at the loop's head");
             // Copies of operands at home may be in other registers there.
             self.drop_registers();
             self.isa.buf().bind(exit);
