@@ -102,7 +102,7 @@ impl<I: Isa> Pass<'_, I> {
         }
     }
 
-    fn label_info(&self, label: LabelIdx) -> Label {
+    pub(super) fn label_info(&self, label: LabelIdx) -> Label {
         self.func.labels[label.index()]
     }
 
@@ -282,7 +282,7 @@ impl<I: Isa> Pass<'_, I> {
             self.isa.check_interrupt(check.attention);
             self.isa.buf().bind(check.passed);
         }
-        self.note_loop(index, &label);
+        self.note_loop(index);
     }
 
     /// Sends the operands below a depth home; those above are placed already.

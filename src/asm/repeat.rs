@@ -10,7 +10,6 @@ use super::code::CodeLabel;
 use super::compile::Pass;
 use super::isa::Isa;
 use super::merge::Test;
-use crate::ir::func::Label;
 use crate::ir::types::LabelIdx;
 
 /// The copies of a loop have together about so many records at most.
@@ -33,8 +32,8 @@ pub(super) struct ShortLoop {
 
 impl<I: Isa> Pass<'_, I> {
     /// A loop begins here, at the next record.
-    pub(super) fn note_loop(&mut self, index: LabelIdx, label: &Label) {
-        let once = self.cx.options.interruptible && label.preds == 1;
+    pub(super) fn note_loop(&mut self, index: LabelIdx) {
+        let once = self.cx.options.interruptible && self.label_info(index).preds == 1;
         self.short_loop = (once && self.takes_nothing(index)).then_some(ShortLoop {
             label: index,
             first: self.at,
@@ -55,8 +54,7 @@ impl<I: Isa> Pass<'_, I> {
 
     #[inline(never)]
     fn repeat(&mut self, mut short: ShortLoop, test: Option<Test>) -> bool {
-        let label = self.func.labels[short.label.index()];
-        if self.height() != label.height as usize {
+        if !self.is_height_of(short.label) {
             return false;
         }
         let left = match short.left {
@@ -74,7 +72,7 @@ impl<I: Isa> Pass<'_, I> {
         }
         self.short_loop = Some(short);
         self.at = short.first;
-        self.merge(&label);
+        self.merge(&self.label_info(short.label));
         true
     }
 

@@ -111,14 +111,17 @@ const LOOPS: &[(&str, &str)] = &[
 /// Bodies from the shortest, which has the most copies, to those that have one.
 const LONGEST: usize = 12;
 
+/// Each loop is run for one round, and up to so many: a loop with all copies goes round more than twice.
+const ROUNDS: usize = 11;
+
 fn module() -> (Vec<u8>, Vec<String>) {
     let (mut text, mut names) = (String::new(), Vec::new());
     for (name, body) in LOOPS {
         for more in 0..=LONGEST {
             let body = body
                 .replace("ROUND", ROUND)
-                .replace("MORE", &MIX.repeat(more));
-            let body = body.replace("MIX", MIX);
+                .replace("MORE", &"MIX".repeat(more))
+                .replace("MIX", MIX);
             names.push(format!("{name} {more}"));
             text += &format!(
                 "(func (export \"{name} {more}\") (param $i i32) (result i32) (local $s i32) (local $j i32)
@@ -148,8 +151,8 @@ fn outcomes(config: &Config, wasm: &[u8], names: &[String]) -> (Vec<Outcome>, Ve
     for name in names {
         let func = instance.get_typed_func::<i32, i32>(&store, name);
         let func = func.expect("a function");
-        for rounds in 1..=11 {
-            let outcome = func.call(&mut store, rounds);
+        for rounds in 1..=ROUNDS {
+            let outcome = func.call(&mut store, rounds as i32);
             outcomes.push(outcome.map_err(|error| {
                 let frames = error.backtrace().expect("a backtrace").frames();
                 (trap(&error), frames[0].module_offset())
@@ -171,7 +174,7 @@ fn copies_do_what_rounds_do() {
     for mode in MODES {
         let copies = outcomes(mode.config().epoch_interruption(true), &wasm, &names);
         for (at, (copies, once)) in copies.0.iter().zip(&once.0).enumerate() {
-            let (name, rounds) = (&names[at / 11], at % 11 + 1);
+            let (name, rounds) = (&names[at / ROUNDS], at % ROUNDS + 1);
             assert_eq!(copies, once, "{name}, {rounds} rounds, {mode:?}");
         }
         assert!(copies.1 == once.1, "memory, {mode:?}");

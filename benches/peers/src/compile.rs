@@ -326,7 +326,9 @@ pub fn print_peak(mut args: impl Iterator<Item = String>) -> Result<()> {
     let wasm = std::fs::read(path)?;
     // Sets the peak to what is resident now.
     std::fs::write("/proc/self/clear_refs", "5")?;
-    let before = status_kb("VmHWM")? - status_kb("RssFile")?;
+    // Pages of the program stay, so all that have come are in the peak.
+    let own_peak = || anyhow::Ok(status_kb("VmHWM")? - status_kb("RssFile")?);
+    let before = own_peak()?;
     if name == VALIDATE {
         modules::validate(&wasm)?;
     } else {
@@ -336,8 +338,7 @@ pub fn print_peak(mut args: impl Iterator<Item = String>) -> Result<()> {
             .context("an unknown runtime")?;
         let _kept = peer.compile(&wasm)?;
     }
-    // Pages of the program stay, so all that have come are in the peak.
-    println!("{}", status_kb("VmHWM")? - status_kb("RssFile")? - before);
+    println!("{}", own_peak()? - before);
     Ok(())
 }
 
