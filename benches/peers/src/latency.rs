@@ -1,8 +1,8 @@
 //! How soon a guest stops that another thread interrupts: from the request to the return of its call, on the wall. The
 //! system's scheduler is part of it; the first row is what that alone does to two threads of the host.
 
-use crate::table::{Table, number};
 use crate::Options;
+use crate::table::{Table, number};
 use anyhow::{Context, Result, ensure};
 use pronto::{Config, Engine, Func, Linker, Module, Store, Trap, Val};
 use std::sync::atomic::{
