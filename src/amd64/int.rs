@@ -32,6 +32,19 @@ enum Alu {
 }
 
 impl Alu {
+    /// None multiplies.
+    #[inline]
+    fn of(op: IntBin) -> Option<Self> {
+        match op {
+            IntBin::Add => Some(Self::Add),
+            IntBin::Sub => Some(Self::Sub),
+            IntBin::Mul => None,
+            IntBin::And => Some(Self::And),
+            IntBin::Or => Some(Self::Or),
+            IntBin::Xor => Some(Self::Xor),
+        }
+    }
+
     /// `op rm, reg`
     fn opcode(self) -> Opcode {
         Opcode::one(0x01 | (self as u8) << 3)
@@ -101,71 +114,81 @@ impl Amd64 {
     }
 
     /// `dst = lhs op rhs`
-    #[inline]
+    #[inline(always)]
     pub(super) fn int_bin(&mut self, op: IntBin, size: Size, dst: Gpr, lhs: Gpr, rhs: Rhs) {
-        let op = match op {
-            IntBin::Add => Alu::Add,
-            IntBin::Sub => Alu::Sub,
-            IntBin::Mul => return self.mul(size, dst, lhs, rhs),
-            IntBin::And => Alu::And,
-            IntBin::Or => Alu::Or,
-            IntBin::Xor => Alu::Xor,
-        };
         match rhs {
-            Rhs::Reg(rhs) => self.alu3_reg(op, size, dst, lhs, rhs),
-            Rhs::Imm(imm) => self.alu3_imm(op, size, dst, lhs, imm),
-            Rhs::Slot(disp) => {
-                self.mov(size, dst, lhs);
-                self.alu_slot(op, size, dst, disp);
-            }
+            Rhs::Reg(rhs) => self.int_bin_reg(op, size, dst, lhs, rhs),
+            Rhs::Imm(imm) => self.int_bin_imm(op, size, dst, lhs, imm),
+            Rhs::Slot(disp) => self.int_bin_slot(op, size, dst, lhs, disp),
         }
     }
 
     /// `dst = lhs op rhs`
-    fn alu3_reg(&mut self, op: Alu, size: Size, dst: Gpr, lhs: Gpr, rhs: Gpr) {
+    fn int_bin_reg(&mut self, op: IntBin, size: Size, dst: Gpr, lhs: Gpr, rhs: Gpr) {
+        let Some(alu) = Alu::of(op) else {
+            let (lhs, rhs) = if dst == rhs { (rhs, lhs) } else { (lhs, rhs) };
+            self.mov(size, dst, lhs);
+            return self.op_reg(IMUL.size(size), dst.0, rhs.0);
+        };
         if dst == lhs {
-            self.alu_reg(op, size, dst, rhs);
+            self.alu_reg(alu, size, dst, rhs);
         } else if dst == rhs {
-            if op == Alu::Sub {
+            if alu == Alu::Sub {
                 emit!(self, w(size); neg Rd(dst));
                 self.alu_reg(Alu::Add, size, dst, lhs);
             } else {
-                self.alu_reg(op, size, dst, lhs);
+                self.alu_reg(alu, size, dst, lhs);
             }
-        } else if op == Alu::Add {
+        } else if alu == Alu::Add {
             self.lea_sum(size, dst, lhs, rhs);
         } else {
             self.mov(size, dst, lhs);
-            self.alu_reg(op, size, dst, rhs);
+            self.alu_reg(alu, size, dst, rhs);
+        }
+    }
+
+    /// `dst = lhs op cell`
+    fn int_bin_slot(&mut self, op: IntBin, size: Size, dst: Gpr, lhs: Gpr, disp: i32) {
+        self.mov(size, dst, lhs);
+        match Alu::of(op) {
+            Some(alu) => self.alu_slot(alu, size, dst, disp),
+            None => self.op_slot(IMUL.size(size), dst.0, disp),
         }
     }
 
     /// `dst = lhs op imm`
-    fn alu3_imm(&mut self, op: Alu, size: Size, dst: Gpr, lhs: Gpr, imm: i64) {
-        let sum = match op {
-            Alu::And => return self.and_imm(size, dst, lhs, imm),
-            Alu::Add => imm as i32,
+    fn int_bin_imm(&mut self, op: IntBin, size: Size, dst: Gpr, lhs: Gpr, imm: i64) {
+        let sum = imm as i32;
+        match op {
+            IntBin::Add => self.sum(size, dst, lhs, sum),
             // The least number has no opposite.
-            Alu::Sub if imm as i32 != i32::MIN => -(imm as i32),
-            Alu::Sub | Alu::Or | Alu::Xor | Alu::Cmp => {
+            IntBin::Sub if sum != i32::MIN => self.sum(size, dst, lhs, -sum),
+            IntBin::Mul => self.mul_imm(size, dst, lhs, sum),
+            IntBin::And => self.and_imm(size, dst, lhs, imm),
+            IntBin::Sub | IntBin::Or | IntBin::Xor => {
                 self.mov(size, dst, lhs);
-                return self.alu_imm(op, size, dst, imm as i32);
+                if let Some(alu) = Alu::of(op) {
+                    self.alu_imm(alu, size, dst, sum);
+                }
             }
-        };
-        match sum {
-            _ if dst != lhs => {
-                self.op_based(LEA.size(size), dst.0, lhs, sum);
-            }
-            1 => {
-                emit!(self, w(size); inc Rd(dst));
-                self.leaves(op, size, dst);
-            }
-            -1 => {
-                emit!(self, w(size); dec Rd(dst));
-                self.leaves(op, size, dst);
-            }
-            _ => self.alu_imm(Alu::Add, size, dst, sum),
         }
+    }
+
+    /// `dst = lhs + imm`
+    #[inline]
+    fn sum(&mut self, size: Size, dst: Gpr, lhs: Gpr, imm: i32) {
+        if dst != lhs {
+            return self.op_based(LEA.size(size), dst.0, lhs, imm);
+        }
+        // `inc` and `dec` are shorter.
+        let (opcode, digit, len) = match imm {
+            1 => (0xff, 0, 0),
+            -1 => (0xff, 1, 0),
+            -0x80..=0x7f => (0x83, Alu::Add as u8, 1),
+            _ => (0x81, Alu::Add as u8, 4),
+        };
+        self.op_imm(Opcode::one(opcode).size(size), digit, dst, imm, len);
+        self.leaves(Alu::Add, size, dst);
     }
 
     /// `dst = dst op rhs`
@@ -220,25 +243,13 @@ impl Amd64 {
         self.op_sum(LEA.size(size), dst.0, base, index);
     }
 
-    /// `dst = lhs * rhs`
-    fn mul(&mut self, size: Size, dst: Gpr, lhs: Gpr, rhs: Rhs) {
-        match rhs {
-            Rhs::Imm(3) => emit!(self, w(size), no_disp(); lea Rd(dst), [Rq(lhs) + 2 * Rq(lhs)]),
-            Rhs::Imm(5) => emit!(self, w(size), no_disp(); lea Rd(dst), [Rq(lhs) + 4 * Rq(lhs)]),
-            Rhs::Imm(9) => emit!(self, w(size), no_disp(); lea Rd(dst), [Rq(lhs) + 8 * Rq(lhs)]),
-            Rhs::Imm(imm) => {
-                let imm = imm as i32;
-                emit!(self, w(size), imm8(); imul Rd(dst), Rd(lhs), DWORD imm);
-            }
-            Rhs::Reg(rhs) => {
-                let (lhs, rhs) = if dst == rhs { (rhs, lhs) } else { (lhs, rhs) };
-                self.mov(size, dst, lhs);
-                self.op_reg(IMUL.size(size), dst.0, rhs.0);
-            }
-            Rhs::Slot(disp) => {
-                self.mov(size, dst, lhs);
-                self.op_slot(IMUL.size(size), dst.0, disp);
-            }
+    /// `dst = lhs * imm`
+    fn mul_imm(&mut self, size: Size, dst: Gpr, lhs: Gpr, imm: i32) {
+        match imm {
+            3 => emit!(self, w(size), no_disp(); lea Rd(dst), [Rq(lhs) + 2 * Rq(lhs)]),
+            5 => emit!(self, w(size), no_disp(); lea Rd(dst), [Rq(lhs) + 4 * Rq(lhs)]),
+            9 => emit!(self, w(size), no_disp(); lea Rd(dst), [Rq(lhs) + 8 * Rq(lhs)]),
+            _ => emit!(self, w(size), imm8(); imul Rd(dst), Rd(lhs), DWORD imm),
         }
     }
 

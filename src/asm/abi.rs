@@ -486,10 +486,10 @@ impl Places {
         }
     }
 
-    /// Whether values of these types, the first of a list, all travel in integer registers.
+    /// Whether so many values that are no floats all travel in registers.
     #[inline]
-    pub(crate) fn all_in_ints(&self, types: &[ValType]) -> bool {
-        types.len() <= self.max_ints && !types.iter().any(|ty| ty.is_float())
+    pub(crate) fn in_ints(&self, count: usize) -> bool {
+        count <= self.max_ints
     }
 
     #[inline]

@@ -14,7 +14,7 @@ impl<I: Isa> Pass<'_, I> {
     pub(super) fn call(&mut self, func: FuncIdx) {
         let module = self.cx.module;
         let ty = module.func_type(func);
-        self.place_call_args(ty.params());
+        self.place_call_args(ty);
         if module.is_import(func) {
             self.isa.call_import(self.cx.layout.import(func));
         } else {
@@ -31,7 +31,7 @@ impl<I: Isa> Pass<'_, I> {
             self.isa.assert_zero_extended(I::CALL_INDEX);
         }
         let sig = &self.cx.module.types[ty.index()];
-        self.place_call_args(sig.params());
+        self.place_call_args(sig);
         let table = self.table(table);
         self.isa.call_indirect(table, self.cx.layout.sig(ty));
         self.take_results(sig, true);
@@ -43,18 +43,18 @@ impl<I: Isa> Pass<'_, I> {
         let count = builtin.operands();
         self.spill_below(count);
         let ints = [ValType::I64; INT_ARGS];
-        self.place_operands(&ints[..count], Places::params());
+        self.place_operands(&ints[..count], false, Places::params());
         for (at, index) in builtin.indices().into_iter().flatten().enumerate() {
             let reg = Reg::int(self.file.int_args[count + at]);
             self.constant(reg, ValType::I32, u64::from(index));
         }
         self.forget_registers();
         self.isa.call_builtin(builtin.code());
-        self.reload_float_pins();
+        if !self.st.float_pins.is_empty() {
+            self.move_float_pins(false);
+        }
         if let Some(ty) = builtin.result() {
-            let reg = self.file.int_args[0].into();
-            self.normalize(ty, reg);
-            self.push_reg(ty, reg);
+            self.take_int(ty, true);
         }
     }
 
@@ -62,7 +62,7 @@ impl<I: Isa> Pass<'_, I> {
     pub(super) fn return_(&mut self) {
         let module = self.cx.module;
         let ty = &module.types[self.func.ty as usize];
-        self.place_operands(ty.results(), Places::results());
+        self.place_operands(ty.results(), ty.has_float_results(), Places::results());
         self.live = false;
         self.isa.buf().reserve();
         // A short way out is repeated, a longer one shared.
@@ -79,43 +79,54 @@ impl<I: Isa> Pass<'_, I> {
     }
 
     /// Spills what does not survive a call and puts the top operands where parameters go.
-    fn place_call_args(&mut self, params: &[ValType]) {
+    #[inline(always)]
+    fn place_call_args(&mut self, ty: &FuncType) {
+        let params = ty.params();
         self.spill_below(params.len());
-        self.place_operands(params, Places::params());
+        self.place_operands(params, ty.has_float_params(), Places::params());
         self.forget_registers();
     }
 
     /// Sends home every operand in a register, but the top `count`, and the pinned floats.
+    #[inline(always)]
     fn spill_below(&mut self, count: usize) {
         self.short_loop = None;
         let first = (self.height() - count) as u32;
-        let used = self.st.regs.used;
-        for reg in used {
+        if first > 0 {
+            self.spill_operands(first);
+        }
+        if !self.st.float_pins.is_empty() {
+            self.move_float_pins(true);
+        }
+    }
+
+    /// Sends home every operand in a register below this depth.
+    #[inline(never)]
+    fn spill_operands(&mut self, first: u32) {
+        for reg in self.st.regs.used {
             if let Some(Owner::Operand(depth)) = self.st.regs.owner(reg)
                 && depth < first
             {
                 self.evict(reg);
             }
         }
-        for at in 0..self.st.float_pins.len() {
-            let state = self.st.locals[self.st.float_pins[at] as usize];
-            if let Some(pin) = state.pin() {
-                self.isa
-                    .store_cell(state.ty.width(), Cell::Slot(state.home), pin);
-            }
-        }
         self.isa.buf().reserve();
     }
 
-    fn reload_float_pins(&mut self) {
+    /// Stores the pinned floats to their homes, or loads them from there.
+    #[inline(never)]
+    fn move_float_pins(&mut self, store: bool) {
         self.isa.buf().reserve();
         for at in 0..self.st.float_pins.len() {
             let state = self.st.locals[self.st.float_pins[at] as usize];
-            if let Some(pin) = state.pin() {
-                self.isa
-                    .load_cell(state.ty.width(), pin, Cell::Slot(state.home));
+            let (width, home) = (state.ty.width(), Cell::Slot(state.home));
+            match state.pin() {
+                Some(pin) if store => self.isa.store_cell(width, home, pin),
+                Some(pin) => self.isa.load_cell(width, pin, home),
+                None => {}
             }
         }
+        self.isa.buf().reserve();
     }
 
     /// No register survives the call to come, nor is any needed for it but the arguments'.
@@ -142,29 +153,51 @@ impl<I: Isa> Pass<'_, I> {
     }
 
     /// Pops an operand of each type and moves them to the `places` for these types, all at once.
-    fn place_operands(&mut self, types: &[ValType], mut places: Places) {
+    /// `floats`: some of them are.
+    fn place_operands(&mut self, types: &[ValType], floats: bool, mut places: Places) {
         self.isa.buf().reserve();
-        let first = (self.height() - types.len()) as u32;
         self.st.places.clear();
-        if !places.all_in_ints(types) {
+        if floats || !places.in_ints(types.len()) {
             let places = types.iter().map(|&ty| places.next(ty));
             self.st.places.extend(places);
+            self.place_each::<false>(types.len());
+        } else {
+            self.place_each::<true>(types.len());
         }
-        for at in (0..types.len()).rev() {
+    }
+
+    /// The same for operands whose places are known. `INTS`: that is, registers in order.
+    #[inline(never)]
+    fn place_each<const INTS: bool>(&mut self, count: usize) {
+        let first = (self.height() - count) as u32;
+        for at in (0..count).rev() {
             let operand = self.pop();
-            let place = self.place(at);
+            let place = if INTS { Place::Int(at) } else { self.place(at) };
             let Some(dst) = self.register(place) else {
                 self.store_arg(place, operand);
                 continue;
             };
-            if self.in_register(operand) == Some(dst) {
-                continue;
-            }
-            if !self.vacate(dst, first) {
+            if !self.place_operand(operand, dst, first) {
                 return self.cross_operands(operand, at);
             }
-            self.load_into(dst, operand);
         }
+    }
+
+    /// Moves an operand to `dst`, unless operands from depth `first` on may need what is there.
+    #[inline(always)]
+    fn place_operand(&mut self, operand: Operand, dst: Reg, first: u32) -> bool {
+        let src = self.in_register(operand);
+        if src == Some(dst) {
+            return true;
+        }
+        if !self.vacate(dst, first) {
+            return false;
+        }
+        match src {
+            Some(src) => self.mov(dst, src, operand.ty().width()),
+            None => self.load_into(dst, operand),
+        }
+        true
     }
 
     /// Where the operand of a number goes: `st.places` says it, or is empty for the usual ones.
@@ -233,12 +266,41 @@ impl<I: Isa> Pass<'_, I> {
         }
     }
 
-    /// Pushes a call's results. Those in memory go home at once: the area is not theirs.
-    /// `foreign`: the callee may be a host function.
+    /// Loads the pinned floats and pushes a call's results. `foreign`: the callee may be a host
+    /// function.
+    #[inline(always)]
     fn take_results(&mut self, ty: &FuncType, foreign: bool) {
-        self.reload_float_pins();
+        self.isa.buf().reserve();
+        if !self.st.float_pins.is_empty() {
+            self.move_float_pins(false);
+        }
+        match *ty.results() {
+            [] => {}
+            [ty] if !ty.is_float() => self.take_int(ty, foreign),
+            _ => self.take_each(ty.results(), foreign),
+        }
+        if self.cx.options.poison {
+            let free = self.st.regs.allocatable.without(self.st.regs.used);
+            self.isa.buf().reserve();
+            self.isa.clobber(free);
+        }
+    }
+
+    /// Pushes the only result, in the first integer register.
+    #[inline]
+    fn take_int(&mut self, ty: ValType, foreign: bool) {
+        let reg = self.file.int_args[0].into();
+        if foreign {
+            self.normalize(ty, reg);
+        }
+        self.push_reg(ty, reg);
+    }
+
+    /// Pushes results. Those in memory go home at once: the area is not theirs.
+    #[inline(never)]
+    fn take_each(&mut self, types: &[ValType], foreign: bool) {
         let mut places = Places::results();
-        for &ty in ty.results() {
+        for &ty in types {
             let place = places.next(ty);
             match (self.register(place), place) {
                 (Some(reg), _) => {
@@ -255,11 +317,6 @@ impl<I: Isa> Pass<'_, I> {
                 }
                 (None, Place::Int(_) | Place::Float(_)) => {}
             }
-        }
-        if self.cx.options.poison {
-            let free = self.st.regs.allocatable.without(self.st.regs.used);
-            self.isa.buf().reserve();
-            self.isa.clobber(free);
         }
     }
 }

@@ -38,9 +38,9 @@ pub(super) struct State {
     pub(super) canonical: usize,
     pub(super) regs: Registers,
     pub(super) locals: Vec<LocalState>,
-    /// Locals that are pinned.
-    pub(super) pins: Vec<u32>,
-    /// Those of them that are floats.
+    /// Locals that are pinned and to be zeroed.
+    pub(super) zeroed_pins: Vec<u32>,
+    /// Locals that are pinned to float registers.
     pub(super) float_pins: Vec<u32>,
     pub(super) zeroed: ZeroedHomes,
     /// Cells of the other homes of locals.

@@ -19,39 +19,38 @@ const SAVE_COST: u32 = 2;
 
 /// The locals of greatest weight, heaviest first.
 struct Heaviest {
-    len: usize,
+    /// How many are wanted.
     max: usize,
-    /// (weight, local)
-    locals: [(u32, u32); MAX_PINS],
+    /// A weight, and below it the complement of the local's index: of two that weigh the same the
+    /// first comes first.
+    keys: [u64; MAX_PINS],
 }
 
 impl Heaviest {
     fn new(max: usize) -> Self {
         Self {
-            len: 0,
             max: max.min(MAX_PINS),
-            locals: [(0, 0); MAX_PINS],
+            keys: [0; MAX_PINS],
         }
     }
 
+    /// Compares with all, without a branch: which of two is heavier cannot be foreseen.
+    #[inline(always)]
     fn offer(&mut self, weight: u32, local: u32) {
-        if self.len == self.max {
-            if self.max == 0 || self.locals[self.len - 1].0 >= weight {
-                return;
-            }
-            self.len -= 1;
+        let mut key = u64::from(weight) << 32 | u64::from(!local);
+        for slot in &mut self.keys[..self.max] {
+            (*slot, key) = ((*slot).max(key), (*slot).min(key));
         }
-        let mut at = self.len;
-        while at > 0 && self.locals[at - 1].0 < weight {
-            self.locals[at] = self.locals[at - 1];
-            at -= 1;
-        }
-        self.locals[at] = (weight, local);
-        self.len += 1;
     }
 
-    fn get(&self) -> &[(u32, u32)] {
-        &self.locals[..self.len]
+    /// How many weigh more.
+    fn count(&self, weight: u32) -> usize {
+        let weights = self.keys.iter().map(|key| (key >> 32) as u32);
+        weights.map(|it| usize::from(it > weight)).sum()
+    }
+
+    fn first(&self, count: usize) -> impl Iterator<Item = u32> + Clone {
+        self.keys[..count].iter().map(|&key| !(key as u32))
     }
 }
 
@@ -78,15 +77,13 @@ impl<I: Isa> Pass<'_, I> {
         let least_float = func.call_weight.saturating_mul(2);
         let st = &mut self.st;
         st.operands.clear();
-        st.frame.saves.clear();
-        st.pins.clear();
+        st.zeroed_pins.clear();
         st.float_pins.clear();
         st.regs.used = RegSet::EMPTY;
         st.regs.held = RegSet::EMPTY;
         st.regs.allocatable = self.file.operands;
         st.locals.clear();
-        st.zeroed = ZeroedHomes::default();
-        st.other_cells = 0;
+        let (mut zeroed, mut other) = (0, 0);
         for (index, local) in (0u32..).zip(&func.locals) {
             st.locals.push(LocalState {
                 ty: local.ty,
@@ -95,121 +92,116 @@ impl<I: Isa> Pass<'_, I> {
                 home: 0,
                 pending: NONE,
             });
-            if local.zeroed {
-                st.zeroed.cells += local.ty.cells();
-            } else if local.weight > 0 {
-                st.other_cells += local.ty.cells();
-            }
+            let cells = local.ty.cells();
+            zeroed += cells * u32::from(local.zeroed);
+            other += cells * u32::from(!local.zeroed & (local.weight > 0));
             if !local.ty.is_float() {
-                if local.weight > 0 {
-                    ints.offer(local.weight, index);
-                }
+                ints.offer(local.weight, index);
             } else if local.weight > least_float && local.ty != ValType::V128 {
                 floats.offer(local.weight, index);
             }
         }
-        self.pin_ints(leaf, ints.get());
-        for (&(_, local), &reg) in floats.get().iter().zip(self.file.float_pins) {
+        st.zeroed.cells = zeroed;
+        st.other_cells = other;
+        let saved = self.pin_ints(leaf, &ints);
+        for (local, &reg) in floats.first(floats.count(0)).zip(self.file.float_pins) {
             self.pin(local, reg.into());
             self.st.float_pins.push(local);
         }
-        self.lay_out();
+        self.lay_out(saved);
     }
 
     /// Makes `reg` the local throughout the function.
+    #[inline]
     fn pin(&mut self, local: u32, reg: Reg) {
         let state = &mut self.st.locals[local as usize];
         state.reg = Some(reg);
         state.pinned = true;
-        self.st.pins.push(local);
         let cells = state.ty.cells();
         let needs_home = reg.is_float() && !self.func.is_leaf();
-        match (self.func.locals[local as usize].zeroed, needs_home) {
-            (true, true) => {
-                self.st.zeroed.cells -= cells;
-                self.st.other_cells += cells;
-            }
-            (true, false) => self.st.zeroed.cells -= cells,
-            (false, true) => {}
-            (false, false) => self.st.other_cells -= cells,
+        let zeroed = self.func.locals[local as usize].zeroed;
+        if zeroed {
+            self.st.zeroed_pins.push(local);
         }
+        self.st.zeroed.cells -= cells * u32::from(zeroed);
+        self.st.other_cells += cells * u32::from(needs_home);
+        self.st.other_cells -= cells * u32::from(!zeroed);
     }
 
-    /// Pins the integer locals of greatest weight, to the registers of `leaf` first.
-    fn pin_ints(&mut self, leaf: &[Gpr], heaviest: &[(u32, u32)]) {
+    /// Pins the integer locals of greatest weight, to the registers of `leaf` first. Returns how
+    /// many callee-saved ones that takes.
+    fn pin_ints(&mut self, leaf: &[Gpr], ints: &Heaviest) -> usize {
         // Those beyond the free registers must earn the save.
-        let earns =
-            |&(rank, (weight, _)): &(usize, &(u32, u32))| rank < leaf.len() || *weight > SAVE_COST;
-        let count = heaviest.iter().enumerate().take_while(earns).count();
-        let chosen = &heaviest[..count];
+        let count = ints.count(SAVE_COST).max(ints.count(0).min(leaf.len()));
+        if !leaf.is_empty() {
+            self.pin_in_leaf(leaf, ints.first(count));
+            return count.saturating_sub(leaf.len());
+        }
+        for (local, &reg) in ints.first(count).zip(self.file.saved_pins) {
+            self.pin(local, reg.into());
+        }
+        count
+    }
+
+    #[inline(never)]
+    fn pin_in_leaf(&mut self, leaf: &[Gpr], chosen: impl Iterator<Item = u32> + Clone) {
+        let order = leaf.iter().chain(self.file.saved_pins);
+        let order = order.map(|&reg| Reg::int(reg));
         let mut regs = RegSet::EMPTY;
-        for &reg in leaf.iter().chain(self.file.saved_pins).take(count) {
-            regs.insert(reg.into());
+        for (reg, _) in order.clone().zip(chosen.clone()) {
+            regs.insert(reg);
         }
         let allocatable = &mut self.st.regs.allocatable;
         *allocatable = allocatable.without(regs);
         // A parameter that arrives in one of the registers stays there.
-        if !leaf.is_empty() {
-            let mut places = Places::params();
-            for index in 0..self.func.params {
-                let place = places.next(self.func.locals[index as usize].ty);
-                let Place::Int(at) = place else { continue };
-                let reg = Reg::int(self.file.int_args[at]);
-                if regs.contains(reg) && chosen.iter().any(|(_, local)| *local == index) {
-                    self.pin(index, reg);
-                    regs.remove(reg);
-                }
+        let mut places = Places::params();
+        for index in 0..self.func.params {
+            let place = places.next(self.func.locals[index as usize].ty);
+            let Place::Int(at) = place else { continue };
+            let reg = Reg::int(self.file.int_args[at]);
+            if regs.contains(reg) && chosen.clone().any(|local| local == index) {
+                self.pin(index, reg);
+                regs.remove(reg);
             }
         }
-        let order = leaf.iter().chain(self.file.saved_pins);
-        let mut order = order.map(|&reg| Reg::int(reg));
-        for &(_, local) in chosen {
+        let mut order = order;
+        for local in chosen {
             if !self.st.locals[local as usize].pinned
                 && let Some(reg) = order.find(|&reg| regs.contains(reg))
             {
                 self.pin(local, reg);
             }
         }
-        let saved = count.saturating_sub(leaf.len());
-        for &reg in &self.file.saved_pins[..saved] {
-            self.st.frame.saves.push((reg, 0));
-        }
     }
 
     /// Homes of locals first, for short displacements: those to zero last of them. Then operands,
-    /// saves, return address.
-    fn lay_out(&mut self) {
+    /// saves (so many), return address.
+    fn lay_out(&mut self, saved: usize) {
         let leaf = self.func.is_leaf();
         let st = &mut self.st;
         st.zeroed.start = 8 * st.other_cells as i32;
         let (mut other, mut at) = (0, st.zeroed.start);
         for (state, local) in st.locals.iter_mut().zip(&self.func.locals) {
-            let homeless = match state.pin() {
-                Some(reg) => leaf || !reg.is_float(),
-                None => local.weight == 0,
-            };
-            if homeless {
-                continue;
-            }
-            let next = if local.zeroed && !state.pinned {
-                &mut at
-            } else {
-                &mut other
-            };
-            state.home = *next;
-            *next += 8 * local.ty.cells() as i32;
+            // Without a branch: who has a home cannot be foreseen.
+            let float_home = local.ty.is_float() & !leaf;
+            let has_home = (local.weight > 0) & (!state.pinned | float_home);
+            let size = 8 * local.ty.cells() as i32 * i32::from(has_home);
+            let zeroed = local.zeroed & !state.pinned;
+            state.home = if zeroed { at } else { other };
+            at += size * i32::from(zeroed);
+            other += size * i32::from(!zeroed);
         }
         st.operand_base = at;
         st.operand_cell = if self.func.v128 { 16 } else { 8 };
         at += st.operand_cell * self.func.max_height as i32;
-        let saves = 8 * st.frame.saves.len() as i32;
+        let saves = 8 * saved as i32;
         st.frame.size = ((at + saves) as u32 + 8).next_multiple_of(16);
         // Next to the return address, with what alignment leaves free below them.
         at = st.frame.size as i32 - 8 - saves;
-        for (_, disp) in &mut st.frame.saves {
-            *disp = at;
-            at += 8;
-        }
+        st.frame.saves.clear();
+        let cells = (at..).step_by(8);
+        let regs = self.file.saved_pins[..saved].iter().copied();
+        st.frame.saves.extend(regs.zip(cells));
         st.frame.check = !leaf || st.frame.size as usize > SMALL_FRAME;
     }
 
@@ -250,11 +242,10 @@ impl<I: Isa> Pass<'_, I> {
     }
 
     fn zero_pins(&mut self) {
-        for at in 0..self.st.pins.len() {
-            let index = self.st.pins[at] as usize;
-            let local = self.func.locals[index];
-            if let (true, Some(reg)) = (local.zeroed, self.st.locals[index].reg) {
-                self.constant(reg, local.ty, 0);
+        for at in 0..self.st.zeroed_pins.len() {
+            let state = self.st.locals[self.st.zeroed_pins[at] as usize];
+            if let Some(reg) = state.pin() {
+                self.constant(reg, state.ty, 0);
             }
         }
     }
@@ -287,7 +278,14 @@ impl<I: Isa> Pass<'_, I> {
             };
             match state.pin() {
                 Some(pin) if pin == src => {}
-                Some(pin) => self.st.moves.push((pin, src, width)),
+                Some(pin) if self.file.operands.contains(pin) => {
+                    self.st.moves.push((pin, src, width));
+                }
+                // No parameter arrives there.
+                Some(pin) => {
+                    self.isa.buf().reserve();
+                    self.mov(pin, src, width);
+                }
                 None => {
                     self.isa.buf().reserve();
                     self.isa.store_cell(width, home, src);

@@ -10,7 +10,7 @@ use super::compile::Pass;
 use super::isa::{Cell, Checked, Cond, ImmUse, Isa, Rhs};
 use super::regs::{Gpr, Reg, RegSet};
 use super::stack::{Loc, Owner};
-use crate::ir::func::Label;
+use crate::ir::func::{Label, LabelArgs};
 use crate::ir::op::{IntCmp, Op, Src};
 use crate::ir::types::{LabelIdx, Size, ValType};
 
@@ -106,8 +106,15 @@ impl<I: Isa> Pass<'_, I> {
         self.func.labels[label.index()]
     }
 
+    #[inline]
     fn arity(&self, label: &Label) -> usize {
-        self.cx.module.label_args(&label.args).len()
+        match label.args {
+            LabelArgs::None => 0,
+            LabelArgs::One(_) => 1,
+            LabelArgs::Params(_) | LabelArgs::Results(_) => {
+                self.cx.module.label_args(&label.args).len()
+            }
+        }
     }
 
     /// Whether a branch to `label` takes no operands along.

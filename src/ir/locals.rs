@@ -49,8 +49,10 @@ impl LocalMap {
         let params = module.types[out.ty as usize].params();
         // Wasm allows a thousand parameters.
         out.params = params.len() as u32;
-        for (index, ty) in (0..).zip(params) {
-            out.locals.push(Local::new(index, *ty));
+        let mut v128 = false;
+        for (index, &ty) in (0..).zip(params) {
+            out.locals.push(Local::new(index, ty));
+            v128 |= ty == ValType::V128;
         }
         self.groups.clear();
         let mut end = out.params;
@@ -62,21 +64,22 @@ impl LocalMap {
             validator
                 .define_locals(offset, count, ty)
                 .map_err(invalid)?;
+            let ty = val_type(offset, ty)?;
+            v128 |= ty == ValType::V128;
+            if end + count <= MANY {
+                let group = end..end + count;
+                out.locals.extend(group.map(|index| Local::new(index, ty)));
+            }
             end += count;
-            self.groups.push((end, val_type(offset, ty)?));
+            self.groups.push((end, ty));
         }
         let at = (out.body_pos, Some(out.index));
         module.limits.check(EnforcedLimit::Locals, end.into(), at)?;
-        let types = self.groups.iter().map(|(_, ty)| ty);
-        out.v128 = types.chain(params).any(|ty| *ty == ValType::V128);
+        out.v128 = v128;
         self.sparse = end > MANY;
         if self.sparse {
+            out.locals.truncate(out.params as usize);
             self.start(out.params, end)?;
-        } else {
-            for &(end, ty) in &self.groups {
-                let group = out.locals.len() as u32..end;
-                out.locals.extend(group.map(|index| Local::new(index, ty)));
-            }
         }
         Ok(())
     }

@@ -46,6 +46,7 @@ impl ModuleInfo {
     }
 
     /// Types of a label's arguments.
+    #[inline]
     pub(crate) fn label_args<'a>(&'a self, args: &'a LabelArgs) -> &'a [ValType] {
         match args {
             LabelArgs::None => &[],

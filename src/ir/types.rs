@@ -119,6 +119,9 @@ index_spaces! {
 pub struct FuncType {
     types: Box<[ValType]>,
     params: usize,
+    /// Whether floats are among them, which each call asks.
+    float_params: bool,
+    float_results: bool,
 }
 
 impl FuncType {
@@ -130,16 +133,28 @@ impl FuncType {
         let mut types: Vec<ValType> = params.into_iter().collect();
         let params = types.len();
         types.extend(results);
-        Self {
-            types: types.into(),
-            params,
-        }
+        Self::from_parts(types.into(), params)
     }
 
     /// The same from one list, the first `params` of which are the parameters.
     pub(crate) fn from_parts(types: Box<[ValType]>, params: usize) -> Self {
-        debug_assert!(params <= types.len());
-        Self { types, params }
+        let floats = |types: &[ValType]| types.iter().any(|ty| ty.is_float());
+        Self {
+            float_params: floats(&types[..params]),
+            float_results: floats(&types[params..]),
+            types,
+            params,
+        }
+    }
+
+    /// Whether some parameter is a float.
+    pub(crate) fn has_float_params(&self) -> bool {
+        self.float_params
+    }
+
+    /// Whether some result is a float.
+    pub(crate) fn has_float_results(&self) -> bool {
+        self.float_results
     }
 
     /// Types of the parameters, then of the results.
