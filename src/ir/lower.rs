@@ -19,7 +19,7 @@ use super::limits::EnforcedLimit;
 use super::locals::LocalMap;
 use super::module::ModuleInfo;
 use super::op::{Below, Op, Src};
-use super::operators::{Operators, Window, visit_usual};
+use super::operators::{Ahead, Operators, Window};
 use super::resources::Resources;
 use super::types::{LabelIdx, TypeIdx};
 use crate::error::{Error, OutOfMemory, try_reserve};
@@ -84,6 +84,7 @@ impl Lowering {
             validator: &mut validator,
             recorder,
             meter,
+            module: bytes,
             code: &bytes[..end],
             next: at,
             max_height: 0,
@@ -93,9 +94,9 @@ impl Lowering {
         };
         while body.next < pos(end as u64) {
             if body.meter.is_some() {
-                body.steps::<true>(bytes);
+                body.steps::<true>();
             } else {
-                body.steps::<false>(bytes);
+                body.steps::<false>();
             }
         }
         body.finish()?;
@@ -251,6 +252,7 @@ struct Lowerer<'m> {
     recorder: Recorder<'m>,
     /// Counts what operators cost, if somebody asks.
     meter: Option<Meter<'m>>,
+    module: &'m [u8],
     /// The module up to the body's end.
     code: &'m [u8],
     /// Where the operator after the one at hand is.
@@ -280,7 +282,7 @@ impl<'m> Lowerer<'m> {
     }
 
     /// Takes the next operators, as many as there is room for their records.
-    fn steps<const METERED: bool>(&mut self, module: &[u8]) {
+    fn steps<const METERED: bool>(&mut self) {
         /// Bytes of operators, each of which makes at most [`RECORDS`] records.
         const BYTES: u32 = 256;
         /// Two, and one that pays.
@@ -291,16 +293,14 @@ impl<'m> Lowerer<'m> {
         if let Err(error) = self.recorder.reserve(operators, RECORDS) {
             return self.end_with(error.into());
         }
+        let mut ahead = Ahead::new(self.window());
         while self.next < end {
             self.recorder.pos = self.next;
             if METERED && let Some(meter) = &mut self.meter {
-                meter.before(&mut self.recorder, &module[self.next as usize..]);
+                meter.before(&mut self.recorder, &self.module[self.next as usize..]);
             }
             // It may reach beyond the body's end; an operator that does has failed.
-            match Window::new(module, self.next) {
-                Some(window) => visit_usual(window, self),
-                None => self.unusual(),
-            }
+            ahead = ahead.visit(self);
             if METERED && let Some(meter) = &mut self.meter {
                 meter.after(&mut self.recorder);
             }
@@ -413,8 +413,14 @@ impl<'a> Operators<'a> for Lowerer<'_> {
     }
 
     #[inline(always)]
-    fn advance(&mut self, bytes: u32) {
+    fn advance(&mut self, bytes: u32) -> Option<Window> {
         self.next = self.recorder.pos.wrapping_add(bytes);
+        self.window()
+    }
+
+    #[inline(always)]
+    fn window(&self) -> Option<Window> {
+        Window::new(self.module, self.next)
     }
 
     #[inline(always)]

@@ -137,20 +137,57 @@ pub(super) trait Operators<'a>: VisitOperator<'a> {
     /// Visits the operator at hand, which is not in its usual form.
     fn unusual(&mut self);
 
-    /// The operator at hand, which is about to be visited, has so many bytes.
-    fn advance(&mut self, bytes: u32);
+    /// The operator at hand, which is about to be visited, has so many bytes. Returns those behind
+    /// it, or none near the end of the module.
+    fn advance(&mut self, bytes: u32) -> Option<Window>;
+
+    /// The first bytes of the operator to visit next; none near the end of the module.
+    fn window(&self) -> Option<Window>;
 
     /// The operator at hand was visited.
     fn visited(&mut self, output: Self::Output);
 }
 
-/// Decodes the operator in the window and visits it.
-type Visit<V> = fn(Window, &mut V);
+/// An operator that is still to be decoded and visited: its first bytes, and how.
+///
+/// Which operator comes next cannot be foreseen, and the processor waits until the jump to its
+/// visitor is known. So it is looked up before the one at hand is visited, not after.
+pub(super) struct Ahead<V> {
+    window: Window,
+    visit: Visit<V>,
+}
 
-/// Decodes the operator in the window and visits it.
-#[inline(always)]
-pub(super) fn visit_usual<'a, V: Operators<'a>>(window: Window, visitor: &mut V) {
-    Usual::<V>::VISIT[usize::from(window.code())](window, visitor);
+/// Decodes the operator in the window and visits it. Returns the one behind it.
+type Visit<V> = fn(Window, &mut V) -> Ahead<V>;
+
+impl<'a, V: Operators<'a>> Ahead<V> {
+    /// The operator in the window.
+    #[inline(always)]
+    pub(super) fn new(window: Option<Window>) -> Self {
+        match window {
+            Some(window) => Self {
+                window,
+                visit: Usual::VISIT[usize::from(window.code())],
+            },
+            None => Self {
+                window: Window(0),
+                visit: |_, visitor| Self::unusual(visitor),
+            },
+        }
+    }
+
+    /// Decodes and visits the operator. Returns the one behind it.
+    #[inline(always)]
+    pub(super) fn visit(self, visitor: &mut V) -> Self {
+        (self.visit)(self.window, visitor)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn unusual(visitor: &mut V) -> Self {
+        visitor.unusual();
+        Self::new(visitor.window())
+    }
 }
 
 struct Usual<V>(PhantomData<V>);
@@ -164,7 +201,7 @@ macro_rules! operators {
     ($($code:literal $visit:ident($($immediate:tt)*) $(with $op:path[$($arg:expr),*])? $(=> $record:expr)?;)*) => {
         impl<'a, V: Operators<'a>> Usual<V> {
             const VISIT: [Visit<V>; 256] = {
-                let mut visit: [Visit<V>; 256] = [|_, visitor| visitor.unusual(); 256];
+                let mut visit: [Visit<V>; 256] = [|_, visitor| Ahead::unusual(visitor); 256];
                 $(visit[$code] = |window, visitor| {
                     operators!(@visit window visitor $visit $($immediate)*)
                 };)*
@@ -178,9 +215,10 @@ macro_rules! operators {
     };
     (@visit $window:ident $visitor:ident $visit:ident) => {{
         let Window(_) = $window;
-        $visitor.advance(1);
+        let ahead = Ahead::new($visitor.advance(1));
         let visited = $visitor.$visit();
         $visitor.visited(visited);
+        ahead
     }};
     (@visit $window:ident $visitor:ident $visit:ident memarg $align:literal: $($record:tt)*) => {
         operators!(@visit $window $visitor $visit (memarg $align))
@@ -191,11 +229,12 @@ macro_rules! operators {
     (@visit $window:ident $visitor:ident $visit:ident ($immediate:ident $($align:literal)?)) => {
         match $window.$immediate($($align)?) {
             Some((value, len)) => {
-                $visitor.advance(1 + len);
+                let ahead = Ahead::new($visitor.advance(1 + len));
                 let visited = $visitor.$visit(value);
                 $visitor.visited(visited);
+                ahead
             }
-            None => $visitor.unusual(),
+            None => Ahead::unusual($visitor),
         }
     };
     (@record $visit:ident => $record:expr) => {

@@ -7,7 +7,7 @@ use wasmparser::{BinaryReader, FrameKind, FrameStack, Validator, VisitOperator};
 use super::lower_all;
 use crate::error::Error;
 use crate::ir::decode::DEFAULT_FEATURES;
-use crate::ir::operators::{Operators, Window, visit_usual};
+use crate::ir::operators::{Ahead, Operators, Window};
 
 /// Whether lowering takes what the validator takes, and says of the rest what the validator says.
 #[track_caller]
@@ -248,8 +248,13 @@ impl FrameStack for Witness {
 impl Operators<'_> for Witness {
     fn unusual(&mut self) {}
 
-    fn advance(&mut self, bytes: u32) {
+    fn advance(&mut self, bytes: u32) -> Option<Window> {
         self.len = bytes;
+        self.window()
+    }
+
+    fn window(&self) -> Option<Window> {
+        None
     }
 
     fn visited(&mut self, output: String) {
@@ -306,7 +311,9 @@ fn usual_forms_are_as_the_reader_reads_them() {
             bytes.extend(immediate);
             bytes.resize(16, 0);
             let mut witness = Witness::default();
-            visit_usual(Window::new(&bytes, 0).unwrap(), &mut witness);
+            let window = Window::new(&bytes, 0);
+            assert!(window.is_some());
+            Ahead::new(window).visit(&mut witness);
             let Some((len, ours)) = witness.usual else {
                 continue;
             };
