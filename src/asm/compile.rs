@@ -1,8 +1,9 @@
-//! The single emission pass: one walk over a function's records.
+//! The single emission pass: its state, and how a function begins and ends. [`super::walk`] is what
+//! lies between.
 //!
 //! The pass owns where values are; the backend owns how instructions look.
 
-use std::ops::Range;
+use std::slice;
 
 use super::abi::{InstanceLayout, MemoryMode, Place, TrapCode};
 use super::code::{CodeBuf, CodeLabel};
@@ -16,9 +17,8 @@ use crate::error::{OutOfMemory, try_reserve};
 use crate::ir::fuel::Costs;
 use crate::ir::func::Func;
 use crate::ir::module::ModuleInfo;
-use crate::ir::op::{Op, Src};
 use crate::ir::records::Record;
-use crate::ir::types::{Size, ValType, Width};
+use crate::ir::types::{ValType, Width};
 
 /// What every function of a module shares.
 #[derive(Clone, Copy, Debug)]
@@ -82,9 +82,6 @@ struct Check {
     wasm_pos: u32,
 }
 
-/// Functions of at most so many records branch on bits, where the machine can.
-const BIT_BRANCH_RECORDS: usize = 1000;
-
 /// Emits functions, one after the other.
 pub(crate) struct Emitter<I> {
     pub(crate) isa: I,
@@ -132,11 +129,10 @@ impl<I: Isa> Emitter<I> {
                 st: &mut self.state,
                 cx,
                 func,
-                records: &func.records,
+                rest: func.records.iter(),
                 file: I::regs(&cx.options),
                 listened,
                 unchecked: cx.options.mode == MemoryMode::Guard && !cx.options.poison,
-                at: 0,
                 live: true,
                 epilogue: None,
                 short_loop: None,
@@ -196,13 +192,12 @@ pub(super) struct Pass<'a, I> {
     pub(super) st: &'a mut State,
     pub(super) cx: &'a Context<'a>,
     pub(super) func: &'a Func,
-    records: &'a [Record],
+    /// The records behind the one at hand.
+    pub(super) rest: slice::Iter<'a, Record>,
     pub(super) file: &'static RegFile,
     pub(super) listened: bool,
     /// Whether addresses that are not constant need no check if their offset is small.
     pub(super) unchecked: bool,
-    /// Index of the next record.
-    pub(super) at: usize,
     /// Whether the code at hand can be reached by falling through.
     pub(super) live: bool,
     /// A shared way out, once there is one.
@@ -234,7 +229,7 @@ impl<I: Isa> Pass<'_, I> {
         self.enter_function();
         let body = self.isa.buf().offset();
         match starts {
-            None => self.emit_records(0..self.records.len()),
+            None => self.emit_records(),
             Some(starts) => self.emit_noted(starts),
         }
         let cold = self.isa.buf().offset();
@@ -255,128 +250,9 @@ impl<I: Isa> Pass<'_, I> {
         }
     }
 
-    /// Emits these records, and what the last of them does of those behind it.
-    #[inline(never)]
-    fn emit_records(&mut self, range: Range<usize>) {
-        let first = range.start;
-        let records = &self.records[range];
-        while let Some(record) = records.get(self.at.wrapping_sub(first)) {
-            let buf = self.isa.buf();
-            buf.reserve();
-            buf.wasm_pos = record.pos;
-            self.at += 1;
-            self.op(&record.op);
-            self.st.regs.held = super::regs::RegSet::EMPTY;
-        }
-    }
-
-    /// Emits all records, one at a time.
-    fn emit_noted(&mut self, starts: &mut Vec<RecordStart>) {
-        starts.clear();
-        while self.at < self.records.len() {
-            let code = self.isa.buf().offset();
-            let record = self.at;
-            starts.push(RecordStart { code, record });
-            self.emit_records(record..record + 1);
-        }
-    }
-
-    /// The record after the one at hand.
-    #[inline]
-    pub(super) fn peek(&self) -> Option<Op> {
-        Some(self.records.get(self.at)?.op)
-    }
-
-    /// The record that takes a condition which the one at hand makes, behind its negations. None
-    /// in functions so long that a branch on a bit may not reach.
-    pub(super) fn peek_branch(&self) -> Option<Op> {
-        if self.records.len() > BIT_BRANCH_RECORDS {
-            return None;
-        }
-        let mut rest = self.records[self.at..].iter().map(|record| record.op);
-        rest.find(|op| !matches!(op, Op::Eqz(_, Src::Stack)))
-    }
-
-    /// Passes over the next record, which the one at hand has done.
-    #[inline]
-    pub(super) fn skip(&mut self) {
-        self.at += 1;
-    }
-
     /// The code label of a label of the function: they were made first, in order.
     pub(super) fn code_label(label: crate::ir::types::LabelIdx) -> CodeLabel {
         CodeLabel(label.0)
-    }
-
-    #[inline(always)]
-    fn op(&mut self, op: &Op) {
-        match *op {
-            Op::I32Const(value) => self.push_const(ValType::I32, u64::from(value as u32)),
-            Op::I64Const(value) => self.push_const(ValType::I64, value as u64),
-            Op::F32Const(bits) => self.push_const(ValType::F32, u64::from(bits)),
-            Op::F64Const(bits) => self.push_const(ValType::F64, bits),
-            Op::RefNull(ty) => self.push_const(ty, 0),
-            Op::RefFunc(func) => self.ref_func(func),
-            Op::RefIsNull => self.eqz(Size::S64, Src::Stack),
-            Op::LocalGet(local) => self.push_local(local),
-            Op::LocalSet(local, src) => self.set_local(local, src),
-            Op::LocalTee(local) => {
-                self.set_local(local, Src::Stack);
-                self.push_local(local);
-            }
-            Op::GlobalGet(global) => self.global_get(global),
-            Op::GlobalSet(global) => self.global_set(global),
-            Op::Drop => {
-                self.pop();
-            }
-            Op::Select => self.select(),
-            Op::IntBin(op, size, below, src) => self.int_bin(op, size, below, src),
-            Op::Shift(op, size, below, src) => self.shift(op, size, below, src),
-            Op::Div(op, size) => self.div(op, size),
-            Op::IntCmp(cmp, size, below, src) => self.int_cmp(cmp, size, below, src),
-            Op::Eqz(size, src) => self.eqz(size, src),
-            Op::IntUn(op, size) => self.int_un(op, size),
-            Op::FloatBin(op, size, below, src) => self.float_bin(op, size, below, src),
-            Op::FloatUn(op, size) => self.float_un(op, size),
-            Op::FloatCmp(cmp, size) => self.float_cmp(cmp, size),
-            Op::Wrap => self.extend(false, ValType::I32),
-            Op::Extend { signed } => self.extend(signed, ValType::I64),
-            Op::Trunc {
-                from,
-                to,
-                signed,
-                sat,
-            } => self.trunc(from, to, signed, sat),
-            Op::Convert { from, to, signed } => self.convert(from, to, signed),
-            Op::Demote => self.demote(),
-            Op::Promote => self.promote(),
-            Op::FloatToBits(size) => self.float_to_bits(size),
-            Op::BitsToFloat(size) => self.bits_to_float(size),
-            Op::Load {
-                load, offset, addr, ..
-            } => self.load(load, offset, addr),
-            Op::Store {
-                store,
-                offset,
-                addr,
-                value,
-                ..
-            } => self.store(store, offset, addr, value.unpack()),
-            Op::MemorySize(memory) => self.memory_size(memory),
-            Op::Builtin(builtin) => self.builtin(builtin),
-            Op::Fuel(cost) => self.fuel(cost),
-            Op::Block(label) => self.block(label),
-            Op::Loop(label) => self.loop_head(label),
-            Op::If { or_else, .. } => self.if_(or_else),
-            Op::Label(label) => self.label(label),
-            Op::Br(label) => self.br(label),
-            Op::BrIf(label, src) => self.br_if(label, src),
-            Op::BrTable { first, count } => self.br_table(first, count),
-            Op::Return => self.return_(),
-            Op::Unreachable => self.unreachable(),
-            Op::Call(func) => self.call(func),
-            Op::CallIndirect { ty, table } => self.call_indirect(ty, table),
-        }
     }
 
     pub(super) fn unreachable(&mut self) {
@@ -425,13 +301,13 @@ impl<I: Isa> Pass<'_, I> {
     }
 
     /// Pays for a region. One that has come back with more fuel pays anew.
-    fn fuel(&mut self, cost: u32) {
+    pub(super) fn fuel(&mut self, cost: u32) {
         let labels = self.check(Checked::Fuel(cost));
         self.isa.buf().bind(labels.passed);
         self.isa.charge(cost, labels.attention);
     }
 
-    fn push_const(&mut self, ty: ValType, bits: u64) {
+    pub(super) fn push_const(&mut self, ty: ValType, bits: u64) {
         self.push(ty, super::stack::Loc::Const(bits));
     }
 }

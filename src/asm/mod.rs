@@ -21,4 +21,5 @@ pub(crate) mod regs;
 mod repeat;
 pub(crate) mod sites;
 mod stack;
+mod walk;
 pub(crate) mod worker;

@@ -419,6 +419,12 @@ impl<I: Isa> Pass<'_, I> {
         }
     }
 
+    #[inline(never)]
+    pub(super) fn tee_local(&mut self, local: LocalIdx) {
+        self.set_local(local, Src::Stack);
+        self.push_local(local);
+    }
+
     /// Stores the constant with these bits.
     pub(super) fn store_constant(&mut self, ty: ValType, cell: Cell, bits: u64) {
         let size = if ty.width() == Width::W32 {

@@ -36,7 +36,7 @@ impl<I: Isa> Pass<'_, I> {
         let once = self.cx.options.interruptible && self.label_info(index).preds == 1;
         self.short_loop = (once && self.takes_nothing(index)).then_some(ShortLoop {
             label: index,
-            first: self.at,
+            first: self.next_record(),
             left: None,
             exit: None,
         });
@@ -59,7 +59,7 @@ impl<I: Isa> Pass<'_, I> {
         }
         let left = match short.left {
             Some(left) => left,
-            None => self.copies(self.at - short.first),
+            None => self.copies(self.next_record() - short.first),
         };
         if left == 0 {
             self.close(short, test);
@@ -71,7 +71,7 @@ impl<I: Isa> Pass<'_, I> {
             self.branch_on(test.negated(), exit);
         }
         self.short_loop = Some(short);
-        self.at = short.first;
+        self.go_to(short.first);
         self.merge(&self.label_info(short.label));
         true
     }
