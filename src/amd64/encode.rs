@@ -141,8 +141,8 @@ impl Operands {
 
 /// The number that an instruction knows a register by.
 #[inline(always)]
-fn number(reg: Reg) -> u32 {
-    reg.index() as u32 & 15
+pub(super) fn number(reg: Reg) -> u8 {
+    reg.index() as u8 & 15
 }
 
 const MEMORY: u32 = super::regs::R15.0 as u32;
@@ -197,7 +197,7 @@ impl Amd64 {
 
     /// `op reg, cell`
     pub(super) fn op_cell(&mut self, op: Opcode, reg: Reg, cell: Cell) {
-        let reg = number(reg);
+        let reg = number(reg).into();
         match cell {
             Cell::Slot(disp) => self.put(op, Operands::slot(reg, disp)),
             Cell::Engine(disp) => self.put(op, Operands::based(reg, ENGINE, disp)),
@@ -208,7 +208,7 @@ impl Amd64 {
     #[inline(always)]
     pub(super) fn op_memory(&mut self, op: Opcode, reg: Reg, addr: Addr) {
         debug_assert!(i32::try_from(addr.offset).is_ok());
-        let (reg, disp) = (number(reg), addr.offset as i32);
+        let (reg, disp) = (number(reg).into(), addr.offset as i32);
         let operands = match addr.index {
             Some(index) => Operands::indexed(reg, MEMORY, index.0.into(), disp),
             None => Operands::based(reg, MEMORY, disp),

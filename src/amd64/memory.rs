@@ -1,7 +1,7 @@
 //! Frame cells, linear memory, and what lies in instances.
 
 use super::Amd64;
-use super::encode::Opcode;
+use super::encode::{Opcode, number};
 use super::int::LEA;
 use super::regs::{Cc, R11};
 use crate::asm::abi::{INSTANCE, MEMORY_BASE, MEMORY_BOUND, MEMORY0, MemoryMode, TrapCode};
@@ -71,15 +71,6 @@ fn move_opcode(width: Width, float: bool, load: bool) -> Opcode {
 
 /// Where an opcode has a digit instead of a register.
 const DIGIT_0: Reg = Reg::int(Gpr(0));
-
-/// The size of an operand that is no vector.
-fn scalar(width: Width) -> Option<Size> {
-    match width {
-        Width::W32 => Some(Size::S32),
-        Width::W64 => Some(Size::S64),
-        Width::W128 => None,
-    }
-}
 
 impl Amd64 {
     // Cells. All keep the flags and `r10`.
@@ -195,6 +186,7 @@ impl Amd64 {
     // Instances.
 
     /// Makes `r11` plus the returned displacement the address of a thing.
+    #[inline]
     pub(super) fn item(&mut self, item: InstanceItem) -> i32 {
         emit!(self, disp(); mov r11, [r14 + INSTANCE]);
         if item.imported {
@@ -205,40 +197,18 @@ impl Amd64 {
         item.offset
     }
 
+    #[inline]
     pub(super) fn global_get(&mut self, width: Width, global: InstanceItem, dst: Reg) {
         let disp = self.item(global);
-        match scalar(width) {
-            Some(size) if dst.is_float() => {
-                let dst = dst.fpr();
-                emit!(self, fp(size), disp(); movss Rx(dst), [r11 + disp]);
-            }
-            Some(size) => {
-                let dst = dst.gpr();
-                emit!(self, w(size), disp(); mov Rd(dst), [r11 + disp]);
-            }
-            None => {
-                let dst = dst.fpr();
-                emit!(self, disp(); movups Rx(dst), [r11 + disp]);
-            }
-        }
+        let op = move_opcode(width, dst.is_float(), true);
+        self.op_based(op, number(dst), R11, disp);
     }
 
+    #[inline]
     pub(super) fn global_set(&mut self, width: Width, global: InstanceItem, src: Reg) {
         let disp = self.item(global);
-        match scalar(width) {
-            Some(size) if src.is_float() => {
-                let src = src.fpr();
-                emit!(self, fp(size), disp(); movss [r11 + disp], Rx(src));
-            }
-            Some(size) => {
-                let src = src.gpr();
-                emit!(self, w(size), disp(); mov [r11 + disp], Rd(src));
-            }
-            None => {
-                let src = src.fpr();
-                emit!(self, disp(); movups [r11 + disp], Rx(src));
-            }
-        }
+        let op = move_opcode(width, src.is_float(), false);
+        self.op_based(op, number(src), R11, disp);
     }
 
     /// `dst =` address of a function's record
