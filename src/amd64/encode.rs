@@ -196,6 +196,7 @@ impl Amd64 {
     }
 
     /// `op reg, cell`
+    #[inline]
     pub(super) fn op_cell(&mut self, op: Opcode, reg: Reg, cell: Cell) {
         let reg = number(reg).into();
         match cell {

@@ -43,7 +43,7 @@ impl Test {
     }
 }
 
-impl<I: Isa> Pass<'_, I> {
+impl<'a, I: Isa> Pass<'a, I> {
     /// Hands a condition to the next record if that can use it as it is; else pushes 0 or 1.
     pub(super) fn test(&mut self, mut test: Test) {
         loop {
@@ -102,8 +102,8 @@ impl<I: Isa> Pass<'_, I> {
         }
     }
 
-    pub(super) fn label_info(&self, label: LabelIdx) -> Label {
-        self.func.labels[label.index()]
+    pub(super) fn label_info(&self, label: LabelIdx) -> &'a Label {
+        &self.func.labels[label.index()]
     }
 
     #[inline]
@@ -119,7 +119,7 @@ impl<I: Isa> Pass<'_, I> {
 
     /// Whether a branch to `label` takes no operands along.
     pub(super) fn takes_nothing(&self, label: LabelIdx) -> bool {
-        self.arity(&self.label_info(label)) == 0
+        self.arity(self.label_info(label)) == 0
     }
 
     /// Whether the operand stack is as high as it is at `label`.
@@ -179,10 +179,15 @@ impl<I: Isa> Pass<'_, I> {
 
     /// Places the top `count` operands as a label's arguments, in their own homes. Keeps the
     /// flags.
+    #[inline]
     fn place_args(&mut self, count: usize) {
-        if count == 0 {
-            return;
+        if count > 0 {
+            self.place_some_args(count);
         }
+    }
+
+    #[inline(never)]
+    fn place_some_args(&mut self, count: usize) {
         let first = self.height() - count;
         for depth in (first + 1..self.height()).rev() {
             self.send_home(depth, false);
@@ -229,6 +234,20 @@ impl<I: Isa> Pass<'_, I> {
         );
         self.drop_registers();
         self.st.bounds.clear();
+        if label.args != LabelArgs::None {
+            self.push_args(label);
+        }
+        self.st.canonical = label.height as usize;
+        self.live = true;
+        if self.cx.options.poison {
+            let free = self.st.regs.allocatable.without(self.st.regs.used);
+            self.isa.clobber(free);
+        }
+    }
+
+    /// Pushes a label's arguments, as they are placed.
+    #[inline(never)]
+    fn push_args(&mut self, label: &Label) {
         let module = self.cx.module;
         for (at, &ty) in module.label_args(&label.args).iter().enumerate() {
             if at == 0 {
@@ -238,12 +257,6 @@ impl<I: Isa> Pass<'_, I> {
                 let home = self.home(self.height());
                 self.push(ty, Loc::Home(home));
             }
-        }
-        self.st.canonical = label.height as usize;
-        self.live = true;
-        if self.cx.options.poison {
-            let free = self.st.regs.allocatable.without(self.st.regs.used);
-            self.isa.clobber(free);
         }
     }
 
@@ -277,12 +290,12 @@ impl<I: Isa> Pass<'_, I> {
         if label.preds == 0 {
             return;
         }
-        self.place_args(self.arity(&label));
+        self.place_args(self.arity(label));
         self.send_below(label.height as usize);
         self.isa.buf().reserve();
         self.isa.align_loop(!self.func.targets.is_empty());
         self.isa.buf().bind(Self::code_label(index));
-        self.merge(&label);
+        self.merge(label);
         if self.cx.options.interruptible {
             self.isa.buf().reserve();
             let check = self.check(Checked::Loop);
@@ -332,10 +345,10 @@ impl<I: Isa> Pass<'_, I> {
         let label = self.label_info(index);
         self.short_loop = None;
         if self.live {
-            self.place_args(self.arity(&label));
+            self.place_args(self.arity(label));
         }
         self.isa.buf().bind(Self::code_label(index));
-        self.merge(&label);
+        self.merge(label);
     }
 
     #[inline(never)]
@@ -344,9 +357,9 @@ impl<I: Isa> Pass<'_, I> {
             return;
         }
         let label = self.label_info(index);
-        let count = self.arity(&label);
+        let count = self.arity(label);
         self.place_args(count);
-        self.shift_args(&label, count);
+        self.shift_args(label, count);
         self.isa.jump(Self::code_label(index));
         self.live = false;
     }
@@ -370,7 +383,7 @@ impl<I: Isa> Pass<'_, I> {
             return;
         }
         let label = self.label_info(index);
-        let count = self.arity(&label);
+        let count = self.arity(label);
         if count == 0 {
             return self.branch_on(test, Self::code_label(index));
         }
@@ -382,7 +395,7 @@ impl<I: Isa> Pass<'_, I> {
         }
         let skip = self.isa.buf().new_label();
         self.isa.branch(cond.negated(), skip);
-        self.shift_args(&label, count);
+        self.shift_args(label, count);
         self.isa.jump(Self::code_label(index));
         self.isa.buf().bind(skip);
     }
@@ -393,7 +406,7 @@ impl<I: Isa> Pass<'_, I> {
         let targets = &func.targets[first as usize..(first + count) as usize];
         let index = self.pop();
         let mut index = self.own(index);
-        let arity = self.arity(&self.label_info(targets[0]));
+        let arity = self.arity(self.label_info(targets[0]));
         if arity > 0 {
             let ty = self.st.operands[self.height() - arity].ty();
             let first_arg = self.first_arg(ty);
@@ -422,7 +435,7 @@ impl<I: Isa> Pass<'_, I> {
                 self.isa.buf().reserve();
                 self.isa.buf().bind(label);
                 let info = self.label_info(target);
-                self.shift_args(&info, arity);
+                self.shift_args(info, arity);
                 self.isa.jump(Self::code_label(target));
             }
         }

@@ -72,7 +72,7 @@ impl<I: Isa> Pass<'_, I> {
         }
         self.short_loop = Some(short);
         self.go_to(short.first);
-        self.merge(&self.label_info(short.label));
+        self.merge(self.label_info(short.label));
         true
     }
 

@@ -57,9 +57,13 @@ impl ModuleInfo {
     }
 
     /// What a global of this module always holds, if it is defined here and immutable.
+    #[inline]
     pub(crate) fn constant_global(&self, global: GlobalIdx) -> Option<&ConstExpr> {
         let global = &self.globals[global.index()];
-        global.init.as_ref().filter(|_| !global.ty.mutable)
+        if global.ty.mutable {
+            return None;
+        }
+        global.init.as_ref()
     }
 
     pub(crate) fn is_import(&self, func: FuncIdx) -> bool {
