@@ -76,7 +76,7 @@ pub fn measure(options: &Options) -> Result<Table> {
 
 /// An instance of a kernel on each runtime.
 pub fn instances(kernel: &Module, peers: &[Box<dyn Peer>]) -> Result<Vec<Box<dyn Running>>> {
-    let instance = |peer: &Box<dyn Peer>| {
+    let instance = |peer: &dyn Peer| {
         let prepared = peer
             .compile(&kernel.wasm)
             .and_then(|compiled| compiled.prepare());
@@ -84,7 +84,7 @@ pub fn instances(kernel: &Module, peers: &[Box<dyn Peer>]) -> Result<Vec<Box<dyn
             .and_then(|prepared| prepared.instantiate())
             .with_context(|| format!("{} on {}", kernel.name, peer.name()))
     };
-    peers.iter().map(instance).collect()
+    peers.iter().map(|peer| instance(peer.as_ref())).collect()
 }
 
 /// Seconds per runtime: the medians of rounds in which each takes its turn.

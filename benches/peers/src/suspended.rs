@@ -171,6 +171,9 @@ macro_rules! futures {
 /// Per guest: bytes resident, bytes of page tables, seconds to suspend, seconds to resume.
 type Figures = [f64; 4];
 
+/// Something of the figures.
+type Part = fn(&Figures) -> f64;
+
 fn figures(mut guests: impl Guests) -> Result<Figures> {
     // What all of them share is there then.
     let first = guests.suspend(7)?;
@@ -246,21 +249,19 @@ pub fn measure(options: &Options) -> Result<Table> {
         format!("{COUNT} guests that wait at once, medians (CPU time)"),
         heads,
     );
-    let median = |runs: &Vec<Figures>, of: &dyn Fn(&Figures) -> f64| {
-        clock::median(runs.iter().map(of).collect())
-    };
-    let rows: [(&str, &dyn Fn(&Figures) -> f64); 4] = [
-        ("resident, bytes", &|f| f[0]),
-        ("page tables, bytes", &|f| f[1]),
-        ("made, called and suspended, µs", &|f| f[2] * 1e6),
-        ("resumed, ended and dropped, µs", &|f| f[3] * 1e6),
+    let median = |runs: &[Figures], of: Part| clock::median(runs.iter().map(of).collect());
+    let rows: [(&str, Part); 4] = [
+        ("resident, bytes", |f| f[0]),
+        ("page tables, bytes", |f| f[1]),
+        ("made, called and suspended, µs", |f| f[2] * 1e6),
+        ("resumed, ended and dropped, µs", |f| f[3] * 1e6),
     ];
     for (what, of) in rows {
         let cells = runs.iter().map(|runs| number(median(runs, of)));
         table.row([what.to_owned()].into_iter().chain(cells));
     }
     if let Some(fibers) = runs.get(3) {
-        let both: &dyn Fn(&Figures) -> f64 = &|f| f[2] + f[3];
+        let both: Part = |f| f[2] + f[3];
         let unit = median(fibers, both);
         let cells = runs.iter().map(|runs| number(median(runs, both) / unit));
         table.row(["both ÷ wasmtime's".to_owned()].into_iter().chain(cells));
