@@ -159,17 +159,15 @@ impl Amd64 {
     /// `dst = lhs op imm`
     fn int_bin_imm(&mut self, op: IntBin, size: Size, dst: Gpr, lhs: Gpr, imm: i64) {
         let sum = imm as i32;
-        match op {
-            IntBin::Add => self.sum(size, dst, lhs, sum),
+        match Alu::of(op) {
+            None => self.mul_imm(size, dst, lhs, sum),
+            Some(Alu::And) => self.and_imm(size, dst, lhs, imm),
+            Some(Alu::Add) => self.sum(size, dst, lhs, sum),
             // The least number has no opposite.
-            IntBin::Sub if sum != i32::MIN => self.sum(size, dst, lhs, -sum),
-            IntBin::Mul => self.mul_imm(size, dst, lhs, sum),
-            IntBin::And => self.and_imm(size, dst, lhs, imm),
-            IntBin::Sub | IntBin::Or | IntBin::Xor => {
+            Some(Alu::Sub) if sum != i32::MIN => self.sum(size, dst, lhs, -sum),
+            Some(alu) => {
                 self.mov(size, dst, lhs);
-                if let Some(alu) = Alu::of(op) {
-                    self.alu_imm(alu, size, dst, sum);
-                }
+                self.alu_imm(alu, size, dst, sum);
             }
         }
     }
@@ -177,18 +175,16 @@ impl Amd64 {
     /// `dst = lhs + imm`
     #[inline]
     fn sum(&mut self, size: Size, dst: Gpr, lhs: Gpr, imm: i32) {
-        if dst != lhs {
-            return self.op_based(LEA.size(size), dst.0, lhs, imm);
+        match imm {
+            _ if dst != lhs => self.op_based(LEA.size(size), dst.0, lhs, imm),
+            // `inc` and `dec`, which are shorter.
+            1 | -1 => {
+                let digit = u8::from(imm < 0);
+                self.op_imm(Opcode::one(0xff).size(size), digit, dst, 0, 0);
+                self.leaves(Alu::Add, size, dst);
+            }
+            _ => self.alu_imm(Alu::Add, size, dst, imm),
         }
-        // `inc` and `dec` are shorter.
-        let (opcode, digit, len) = match imm {
-            1 => (0xff, 0, 0),
-            -1 => (0xff, 1, 0),
-            -0x80..=0x7f => (0x83, Alu::Add as u8, 1),
-            _ => (0x81, Alu::Add as u8, 4),
-        };
-        self.op_imm(Opcode::one(opcode).size(size), digit, dst, imm, len);
-        self.leaves(Alu::Add, size, dst);
     }
 
     /// `dst = dst op rhs`

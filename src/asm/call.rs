@@ -50,9 +50,7 @@ impl<I: Isa> Pass<'_, I> {
         }
         self.forget_registers();
         self.isa.call_builtin(builtin.code());
-        if !self.st.float_pins.is_empty() {
-            self.move_float_pins(false);
-        }
+        self.move_float_pins(false);
         if let Some(ty) = builtin.result() {
             self.take_int(ty, true);
         }
@@ -95,9 +93,7 @@ impl<I: Isa> Pass<'_, I> {
         if first > 0 {
             self.spill_operands(first);
         }
-        if !self.st.float_pins.is_empty() {
-            self.move_float_pins(true);
-        }
+        self.move_float_pins(true);
     }
 
     /// Sends home every operand in a register below this depth.
@@ -114,8 +110,15 @@ impl<I: Isa> Pass<'_, I> {
     }
 
     /// Stores the pinned floats to their homes, or loads them from there.
-    #[inline(never)]
+    #[inline(always)]
     fn move_float_pins(&mut self, store: bool) {
+        if !self.st.float_pins.is_empty() {
+            self.move_each_float_pin(store);
+        }
+    }
+
+    #[inline(never)]
+    fn move_each_float_pin(&mut self, store: bool) {
         self.isa.buf().reserve();
         for at in 0..self.st.float_pins.len() {
             let state = self.st.locals[self.st.float_pins[at] as usize];
@@ -177,27 +180,14 @@ impl<I: Isa> Pass<'_, I> {
                 self.store_arg(place, operand);
                 continue;
             };
-            if !self.place_operand(operand, dst, first) {
+            if self.in_register(operand) == Some(dst) {
+                continue;
+            }
+            if !self.vacate(dst, first) {
                 return self.cross_operands(operand, at);
             }
+            self.load_into(dst, operand);
         }
-    }
-
-    /// Moves an operand to `dst`, unless operands from depth `first` on may need what is there.
-    #[inline(always)]
-    fn place_operand(&mut self, operand: Operand, dst: Reg, first: u32) -> bool {
-        let src = self.in_register(operand);
-        if src == Some(dst) {
-            return true;
-        }
-        if !self.vacate(dst, first) {
-            return false;
-        }
-        match src {
-            Some(src) => self.mov(dst, src, operand.ty().width()),
-            None => self.load_into(dst, operand),
-        }
-        true
     }
 
     /// Where the operand of a number goes: `st.places` says it, or is empty for the usual ones.
@@ -271,9 +261,7 @@ impl<I: Isa> Pass<'_, I> {
     #[inline(always)]
     fn take_results(&mut self, ty: &FuncType, foreign: bool) {
         self.isa.buf().reserve();
-        if !self.st.float_pins.is_empty() {
-            self.move_float_pins(false);
-        }
+        self.move_float_pins(false);
         match *ty.results() {
             [] => {}
             [ty] if !ty.is_float() => self.take_int(ty, foreign),

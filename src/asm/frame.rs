@@ -146,7 +146,7 @@ impl<I: Isa> Pass<'_, I> {
     #[inline(never)]
     fn pin_in_leaf(&mut self, leaf: &[Gpr], chosen: impl Iterator<Item = u32> + Clone) {
         let order = leaf.iter().chain(self.file.saved_pins);
-        let order = order.map(|&reg| Reg::int(reg));
+        let mut order = order.map(|&reg| Reg::int(reg));
         let mut regs = RegSet::EMPTY;
         for (reg, _) in order.clone().zip(chosen.clone()) {
             regs.insert(reg);
@@ -164,7 +164,6 @@ impl<I: Isa> Pass<'_, I> {
                 regs.remove(reg);
             }
         }
-        let mut order = order;
         for local in chosen {
             if !self.st.locals[local as usize].pinned
                 && let Some(reg) = order.find(|&reg| regs.contains(reg))

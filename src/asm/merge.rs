@@ -108,13 +108,7 @@ impl<'a, I: Isa> Pass<'a, I> {
 
     #[inline]
     fn arity(&self, label: &Label) -> usize {
-        match label.args {
-            LabelArgs::None => 0,
-            LabelArgs::One(_) => 1,
-            LabelArgs::Params(_) | LabelArgs::Results(_) => {
-                self.cx.module.label_args(&label.args).len()
-            }
-        }
+        self.cx.module.label_args(&label.args).len()
     }
 
     /// Whether a branch to `label` takes no operands along.
