@@ -5,7 +5,7 @@ use super::code::{LINE, Site};
 use super::compile::Context;
 use super::isa::{Isa, IsaOptions};
 use super::link::link;
-use super::map::CodeBytes;
+use super::map::PageBytes;
 use super::parallel::{self, Batching};
 use super::sites;
 use super::worker::{Gather, Part, Workers};
@@ -31,7 +31,7 @@ pub(crate) struct CompileOptions<'a> {
 /// Machine code of a module, not yet in executable memory. Position-independent.
 #[derive(Debug, Default)]
 pub(crate) struct ModuleCode {
-    pub(crate) bytes: CodeBytes,
+    pub(crate) bytes: PageBytes,
     /// Per defined function, in ascending order of `start`.
     pub(crate) funcs: Vec<FuncCode>,
     /// See [`sites`]; [`FuncCode::sites`] points into it.

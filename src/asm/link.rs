@@ -8,7 +8,7 @@
 use super::code::Reloc;
 use super::driver::ModuleCode;
 use super::isa::Isa;
-use super::map::CodeBytes;
+use super::map::PageBytes;
 use super::worker::check_size;
 use crate::error::Error;
 
@@ -143,7 +143,7 @@ fn spread<I: Isa>(mut code: ModuleCode, segments: &[Segment]) -> Result<ModuleCo
         .iter()
         .map(|segment| segment.veneers.len() * I::VENEER);
     let old = std::mem::take(&mut code.bytes);
-    let mut bytes = CodeBytes::with_capacity(old.len() + islands.sum::<usize>())?;
+    let mut bytes = PageBytes::with_capacity(old.len() + islands.sum::<usize>())?;
     let mut first = 0;
     for segment in segments {
         bytes.extend_from_slice(&old[segment.start as usize..segment.end as usize])?;

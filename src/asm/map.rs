@@ -1,5 +1,7 @@
-//! Pages for code: written first, executable afterwards, never both.
+//! Pages for what a module keeps. Those for code are written first and executable afterwards, never
+//! both.
 
+use std::collections::VecDeque;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -14,53 +16,113 @@ const HUGE: usize = 2 << 20;
 /// Such mappings are at least so large, as a smaller one need not contain a whole huge page.
 const MIN_HUGE: usize = 4 << 20;
 
-/// Mappings for the code of small modules, which are kept for the next ones.
+/// Mappings of modules that are gone, which are kept for the next ones.
 #[derive(Default)]
-pub(crate) struct CodePages(Mutex<Vec<MmapMut>>);
+pub(crate) struct KeptPages(Mutex<VecDeque<Kept>>);
 
-/// Bytes of a mapping for a small module's code, and how many are kept.
-const SMALL: usize = 64 * 1024;
-const MAX_KEPT: usize = 64;
+struct Kept {
+    map: MmapMut,
+    populated: usize,
+}
 
-impl CodePages {
-    fn lock(&self) -> MutexGuard<'_, Vec<MmapMut>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Room for about `capacity` bytes. What is not written costs no memory.
-    ///
-    /// # Errors
-    ///
-    /// If the system refuses.
-    pub(crate) fn take(&self, capacity: usize) -> Result<CodeBytes> {
-        if capacity > SMALL {
-            return CodeBytes::with_capacity(capacity);
-        }
-        let Some(map) = self.lock().pop() else {
-            return CodeBytes::with_capacity(if capacity == 0 { 0 } else { SMALL });
-        };
-        Ok(CodeBytes {
-            populated: map.len(),
+impl From<Kept> for PageBytes {
+    fn from(Kept { map, populated }: Kept) -> Self {
+        Self {
             map: Some(map),
             len: 0,
-        })
-    }
-
-    /// Takes back code that nothing runs any more: its pages are no longer executable.
-    pub(crate) fn keep(&self, code: CodeMemory) {
-        if let Some(map) = code.map
-            && map.len() == SMALL
-            && self.lock().len() < MAX_KEPT
-            && let Ok(map) = map.make_mut()
-        {
-            self.lock().push(map);
+            populated,
         }
     }
 }
 
-/// Code while it is written: pages of its own, which become the [`CodeMemory`] as they are.
+/// The least that is mapped for code.
+const SMALL: usize = 64 * 1024;
+
+/// As many bytes are kept, in the place of older ones.
+const MAX_KEPT: usize = 8 << 20;
+
+/// A mapping is used for code that needs a fourth of it or more.
+const MAX_WASTE: usize = 4;
+
+impl KeptPages {
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Kept>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Room for about `capacity` bytes of code. What is not written costs no memory.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses.
+    pub(crate) fn take(&self, capacity: usize) -> Result<PageBytes> {
+        if capacity == 0 {
+            return Ok(PageBytes::default());
+        }
+        let capacity = capacity.max(SMALL);
+        match self.find(capacity) {
+            Some(kept) => Ok(kept.into()),
+            None => PageBytes::with_capacity(capacity),
+        }
+    }
+
+    /// Room for `len` bytes, which will all be written.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses.
+    pub(crate) fn take_exact(&self, len: usize) -> Result<PageBytes> {
+        match self.find(len) {
+            Some(kept) => Ok(kept.into()),
+            None => PageBytes::exact(len),
+        }
+    }
+
+    /// The latest that has room for so much, and not far too much.
+    fn find(&self, capacity: usize) -> Option<Kept> {
+        let fits = |kept: &Kept| (capacity..=MAX_WASTE * capacity).contains(&kept.map.len());
+        let mut all = self.lock();
+        let at = all.iter().rposition(fits)?;
+        all.remove(at)
+    }
+
+    /// Takes back code that nothing runs any more: its pages are no longer executable.
+    pub(crate) fn keep(&self, code: CodeMemory) {
+        let CodeMemory {
+            map,
+            len,
+            populated,
+        } = code;
+        if let Some(Ok(map)) = map.map(Mmap::make_mut) {
+            self.keep_bytes(PageBytes {
+                map: Some(map),
+                len,
+                populated,
+            });
+        }
+    }
+
+    /// Takes back bytes that nobody needs any more.
+    pub(crate) fn keep_bytes(&self, bytes: PageBytes) {
+        // Behind the bytes there are no more pages than they have, huge or not.
+        let populated = bytes.populated.min(bytes.len.next_multiple_of(HUGE));
+        if populated <= MAX_KEPT
+            && let Some(map) = bytes.map
+        {
+            let mut all = self.lock();
+            all.push_back(Kept { map, populated });
+            let mut bytes: usize = all.iter().map(|kept| kept.populated).sum();
+            while bytes > MAX_KEPT
+                && let Some(oldest) = all.pop_front()
+            {
+                bytes -= oldest.populated;
+            }
+        }
+    }
+}
+
+/// Bytes in pages of their own. Those of code become the [`CodeMemory`] as they are.
 #[derive(Debug, Default)]
-pub(crate) struct CodeBytes {
+pub(crate) struct PageBytes {
     map: Option<MmapMut>,
     len: usize,
     /// Where the pages end that are there, or are left to faults: all of those of small code,
@@ -68,10 +130,12 @@ pub(crate) struct CodeBytes {
     populated: usize,
 }
 
-/// Pages are asked for ahead of writing, so many bytes at a time: half the cost of a fault each.
-const AHEAD: usize = 128 * 1024;
+/// Pages are asked for ahead of writing, which is half the cost of a fault each: a quarter of what
+/// is there, but not less and not more than so many bytes.
+const MIN_AHEAD: usize = 32 * 1024;
+const MAX_AHEAD: usize = 128 * 1024;
 
-impl CodeBytes {
+impl PageBytes {
     /// Room for about `capacity` bytes. What is not written costs no memory.
     ///
     /// # Errors
@@ -81,6 +145,19 @@ impl CodeBytes {
         let mut bytes = Self::default();
         bytes.reserve(capacity)?;
         Ok(bytes)
+    }
+
+    /// Room for `len` bytes.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses.
+    fn exact(len: usize) -> Result<Self> {
+        Ok(Self {
+            map: Some(MmapMut::map_anon(len).map_err(failed)?),
+            len: 0,
+            populated: 0,
+        })
     }
 
     fn capacity(&self) -> usize {
@@ -114,7 +191,8 @@ impl CodeBytes {
     fn populate(&mut self, len: usize) {
         #[cfg(target_os = "linux")]
         if let Some(map) = &self.map {
-            let end = (len + AHEAD).min(map.len());
+            let ahead = (len / 4).clamp(MIN_AHEAD, MAX_AHEAD);
+            let end = (len + ahead).min(map.len());
             let start = self.populated;
             // A kernel that cannot do it provides each page at its first write.
             let _ = map.advise_range(memmap2::Advice::PopulateWrite, start, end - start);
@@ -154,7 +232,7 @@ impl CodeBytes {
     }
 }
 
-impl Deref for CodeBytes {
+impl Deref for PageBytes {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
@@ -162,7 +240,7 @@ impl Deref for CodeBytes {
     }
 }
 
-impl DerefMut for CodeBytes {
+impl DerefMut for PageBytes {
     fn deref_mut(&mut self) -> &mut [u8] {
         self.map
             .as_mut()
@@ -171,7 +249,7 @@ impl DerefMut for CodeBytes {
 }
 
 fn failed(error: std::io::Error) -> Error {
-    Error::new(error).context("no memory for compiled code")
+    Error::new(error).context("no memory for a module")
 }
 
 /// A module's code, ready to run.
@@ -180,6 +258,7 @@ pub(crate) struct CodeMemory {
     /// None if there is no code.
     map: Option<Mmap>,
     len: usize,
+    populated: usize,
 }
 
 impl CodeMemory {
@@ -188,13 +267,17 @@ impl CodeMemory {
     /// # Errors
     ///
     /// If the system refuses.
-    pub(crate) fn new(code: CodeBytes, sync: fn(*const u8, usize)) -> Result<Self> {
-        let len = code.len;
+    pub(crate) fn new(code: PageBytes, sync: fn(*const u8, usize)) -> Result<Self> {
+        let PageBytes { len, populated, .. } = code;
         let map = match code.map {
             Some(map) if len > 0 => Some(map.make_exec().map_err(failed)?),
             Some(_) | None => None,
         };
-        let memory = Self { map, len };
+        let memory = Self {
+            map,
+            len,
+            populated,
+        };
         sync(memory.bytes().as_ptr(), len);
         Ok(memory)
     }
@@ -221,7 +304,7 @@ mod tests {
 
     #[test]
     fn keeps_the_bytes() {
-        let mut code = CodeBytes::with_capacity(10).unwrap();
+        let mut code = PageBytes::with_capacity(10).unwrap();
         for byte in 0..50 {
             code.extend_from_slice(&[byte; 100]).unwrap();
         }
@@ -231,29 +314,87 @@ mod tests {
         assert_eq!(memory.bytes()[..101], [&[0; 100][..], &[1]].concat());
         assert_eq!(memory.bytes()[4998..], [49, 0xc3]);
         assert_eq!(memory.end() - memory.start(), 5000);
-        let none = CodeMemory::new(CodeBytes::default(), |_, _| ()).unwrap();
+        let none = CodeMemory::new(PageBytes::default(), |_, _| ()).unwrap();
         assert!(none.bytes().is_empty());
     }
 
-    #[test]
-    fn small_code_gets_the_pages_of_earlier_code() {
-        let pages = CodePages::default();
-        let mut code = pages.take(100).unwrap();
-        code.extend_from_slice(&[1; 5000]).unwrap();
-        let code = CodeMemory::new(code, |_, _| ()).unwrap();
-        let start = code.start();
-        pages.keep(code);
-        let mut code = pages.take(200).unwrap();
+    fn code(pages: &KeptPages, capacity: usize, len: usize) -> CodeMemory {
+        let mut code = pages.take(capacity).unwrap();
         assert!(code.is_empty());
-        code.extend_from_slice(&[2; 3]).unwrap();
-        let code = CodeMemory::new(code, |_, _| ()).unwrap();
-        assert_eq!((code.start(), code.bytes()), (start, &[2; 3][..]));
-        // Code that outgrows them, and large code, has pages of its own.
-        pages.keep(code);
-        let mut code = pages.take(1).unwrap();
-        code.extend_from_slice(&vec![3; SMALL + 1]).unwrap();
-        pages.keep(CodeMemory::new(code, |_, _| ()).unwrap());
-        assert!(pages.lock().is_empty());
-        assert!(pages.take(SMALL + 1).unwrap().capacity() > SMALL);
+        code.extend_from_slice(&vec![0xc3; len]).unwrap();
+        CodeMemory::new(code, |_, _| ()).unwrap()
+    }
+
+    #[test]
+    fn code_gets_the_pages_of_earlier_code() {
+        let pages = KeptPages::default();
+        for (capacity, len) in [(100, 5000), (300_000, 200_000), (HUGE + 1, HUGE + 1)] {
+            let first = code(&pages, capacity, len);
+            let start = first.start();
+            pages.keep(first);
+            let second = code(&pages, capacity / 2, 3);
+            assert_eq!((second.start(), second.bytes()), (start, &[0xc3; 3][..]));
+            pages.keep(second);
+            let third = code(&pages, capacity, len);
+            assert_eq!(third.start(), start);
+            assert!(third.bytes().iter().all(|&byte| byte == 0xc3));
+            assert!(pages.lock().is_empty());
+        }
+    }
+
+    #[test]
+    fn small_code_does_not_get_large_pages() {
+        let pages = KeptPages::default();
+        pages.keep(code(&pages, 1 << 20, 5000));
+        assert!(pages.take(SMALL).unwrap().capacity() < 1 << 20);
+        assert_eq!(
+            pages.take((1 << 20) / MAX_WASTE).unwrap().capacity(),
+            1 << 20
+        );
+    }
+
+    #[test]
+    fn bytes_get_the_pages_of_earlier_bytes() {
+        let pages = KeptPages::default();
+        for len in [SMALL, 200_000, HUGE + 1] {
+            let mut bytes = pages.take_exact(len).unwrap();
+            bytes.extend_from_slice(&vec![7; len]).unwrap();
+            assert_eq!(bytes.capacity(), len);
+            let start = bytes.as_ptr();
+            pages.keep_bytes(bytes);
+            let again = pages.take_exact(len - 1).unwrap();
+            assert_eq!((again.len(), again.map.unwrap().as_ptr()), (0, start));
+        }
+    }
+
+    #[test]
+    fn only_so_many_bytes_are_kept() {
+        let pages = KeptPages::default();
+        let kept = || {
+            pages
+                .lock()
+                .iter()
+                .map(|kept| kept.populated)
+                .sum::<usize>()
+        };
+        let all = [(); 3].map(|()| code(&pages, 3_000_000, 1_000_000));
+        let last = all[2].start();
+        for code in all {
+            pages.keep(code);
+            assert!(kept() <= MAX_KEPT);
+        }
+        assert!(
+            pages
+                .lock()
+                .iter()
+                .any(|kept| kept.map.as_ptr() as usize == last)
+        );
+        let all = [(); 200].map(|()| code(&pages, 1, 1));
+        for code in all {
+            pages.keep(code);
+        }
+        assert!((MAX_KEPT - SMALL..=MAX_KEPT).contains(&kept()));
+        pages.keep(code(&pages, MAX_KEPT + 1, MAX_KEPT + 1));
+        assert!((MAX_KEPT - SMALL..=MAX_KEPT).contains(&kept()));
     }
 }

@@ -10,7 +10,7 @@ use super::code::LINE;
 use super::compile::Context;
 use super::driver::{CompileOptions, limit_code};
 use super::isa::Isa;
-use super::map::CodeBytes;
+use super::map::PageBytes;
 use super::worker::{Gather, Listen, Part, Worker, Workers, check_size};
 use crate::error::{Error, OutOfMemory, try_reserve};
 use crate::ir::decode::Body;
@@ -26,8 +26,8 @@ pub(super) fn compile<I: Isa + Send>(
     bodies: Vec<Body>,
     options: &CompileOptions<'_>,
     workers: &Workers<I>,
-    mut all: Part<CodeBytes>,
-) -> Result<Part<CodeBytes>, Error> {
+    mut all: Part<PageBytes>,
+) -> Result<Part<PageBytes>, Error> {
     let batches = batches(bodies)?;
     let order = order(&batches);
     let count = batches.len();
@@ -187,7 +187,7 @@ struct Joining<'c> {
     room: &'c mut [u8],
     /// Code that `room` was too small for, and all after it.
     homeless: Vec<Vec<u8>>,
-    all: Part<CodeBytes>,
+    all: Part<PageBytes>,
 }
 
 impl<'c> Joining<'c> {

@@ -6,7 +6,7 @@ use super::code::{LINE, Reloc};
 use super::compile::{Context, Emitter};
 use super::driver::{FuncCode, MAX_CODE};
 use super::isa::{Isa, IsaOptions};
-use super::map::{CodeBytes, CodePages};
+use super::map::{KeptPages, PageBytes};
 use crate::error::{Error, OutOfMemory, try_reserve, try_with_capacity};
 use crate::ir::decode::Body;
 use crate::ir::func::Func;
@@ -28,7 +28,7 @@ pub(crate) struct Worker<I> {
 /// Workers without work, and pages without code.
 pub(crate) struct Workers<I> {
     idle: Mutex<Vec<Worker<I>>>,
-    pub(crate) pages: CodePages,
+    pub(crate) pages: KeptPages,
 }
 
 /// The largest bodies of the workers that are kept have together at most so many bytes: buffers are
@@ -40,7 +40,7 @@ impl<I> Default for Workers<I> {
     fn default() -> Self {
         Self {
             idle: Mutex::default(),
-            pages: CodePages::default(),
+            pages: KeptPages::default(),
         }
     }
 }
@@ -86,7 +86,7 @@ pub(super) trait Gather {
     }
 }
 
-impl Gather for CodeBytes {
+impl Gather for PageBytes {
     fn len(&self) -> usize {
         <[u8]>::len(self)
     }

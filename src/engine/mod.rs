@@ -6,6 +6,7 @@ mod backtrace;
 mod builtins;
 pub(crate) mod caller;
 pub(crate) mod config;
+mod contents;
 pub(crate) mod context;
 pub(crate) mod counters;
 #[allow(clippy::module_inception, reason = "named for the type in it")]

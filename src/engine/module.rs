@@ -6,6 +6,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
+use super::contents::Contents;
 use super::engine::Engine;
 use super::listener::{FunctionListener, ListenedFunc};
 use super::native;
@@ -14,7 +15,7 @@ use super::types::{ExportType, ExternType, GlobalType, ImportType, MemoryType, T
 use crate::asm::abi::{InstanceLayout, MemoryMode};
 use crate::asm::driver::{CompileOptions, ModuleCode};
 use crate::asm::map::CodeMemory;
-use crate::error::{Context, Error, OutOfMemory, Result, try_box, try_with_capacity};
+use crate::error::{Context, Error, OutOfMemory, Result, try_with_capacity};
 use crate::ir::decode::{Decoded, decode_within};
 use crate::ir::module::{ExportItem, ImportType as IrImport, ModuleInfo};
 use crate::ir::types::FuncIdx;
@@ -38,21 +39,15 @@ pub(crate) struct ModuleInner {
     pub(crate) memory: CodeMemory,
     /// The functions that have a record in each instance.
     pub(crate) refs: Box<[EscapingFunc]>,
-    /// What data segments hold: the module's bytes from `data_start` on.
-    data: Box<[u8]>,
-    data_start: u32,
+    contents: Contents,
     /// Per function: whether calls are reported. Empty if none is.
     pub(crate) listened: Vec<bool>,
-    custom_sections: CustomSections,
     /// Positions of exports, made when there are many and one is asked for.
     exports: OnceLock<Exports>,
     registration: Option<Registration>,
     #[cfg(feature = "gdb")]
     debugger: Option<super::gdb::Registration>,
 }
-
-/// Names and contents.
-type CustomSections = Vec<(Box<str>, Box<[u8]>)>;
 
 /// Positions of exports by name; empty if there was no memory for them.
 type Exports = HashMap<Arc<str>, usize>;
@@ -64,7 +59,9 @@ impl Drop for ModuleInner {
         #[cfg(feature = "gdb")]
         drop(self.debugger.take());
         let code = std::mem::take(&mut self.memory);
-        self.engine.workers().pages.keep(code);
+        let pages = &self.engine.workers().pages;
+        pages.keep(code);
+        self.contents.give(pages);
     }
 }
 
@@ -126,10 +123,7 @@ impl Module {
         let guarded = config.mode == MemoryMode::Guard && memory.start() != memory.end();
         let registration = guarded.then(|| CODE.add(memory.start()..memory.end()));
         let sigs = engine.sigs(&info.types)?;
-        let data = info.datas.iter().map(|data| &data.bytes);
-        let data_start = data.clone().map(|range| range.start).min().unwrap_or(0);
-        let data_end = data.map(|range| range.end).max().unwrap_or(0);
-        let custom_sections = custom_sections(&mut info, bytes)?;
+        let contents = Contents::new(&mut info, bytes, &engine.workers().pages)?;
         #[allow(unused_mut, reason = "changed with some features")]
         let mut inner = ModuleInner {
             engine: engine.clone(),
@@ -138,13 +132,8 @@ impl Module {
             sigs,
             code,
             memory,
-            data: try_box(
-                &bytes[data_start as usize..data_end as usize],
-                "data segments",
-            )?,
-            data_start,
+            contents,
             listened,
-            custom_sections,
             exports: OnceLock::new(),
             info,
             registration,
@@ -209,12 +198,7 @@ impl Module {
 
     /// Contents of the custom sections called `name`.
     pub fn custom_sections<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
-        let named = self
-            .inner
-            .custom_sections
-            .iter()
-            .filter(move |section| &*section.0 == name);
-        named.map(|section| &*section.1)
+        self.inner.contents.custom_sections(name)
     }
 
     /// The machine code.
@@ -276,9 +260,7 @@ impl ModuleInner {
 
     /// Bytes of a data segment.
     pub(crate) fn data(&self, index: usize) -> &[u8] {
-        let range = &self.info.datas[index].bytes;
-        let from_start = |at: u32| (at - self.data_start) as usize;
-        &self.data[from_start(range.start)..from_start(range.end)]
+        self.contents.data(&self.info.datas[index].bytes)
     }
 }
 
@@ -296,14 +278,6 @@ fn listened(
         funcs.map(|func| !info.is_import(func) && listener.listens(&ListenedFunc { info, func })),
     );
     Ok(listened)
-}
-
-/// The custom sections, with contents of their own.
-fn custom_sections(info: &mut ModuleInfo, bytes: &[u8]) -> Result<CustomSections, OutOfMemory> {
-    let sections = std::mem::take(&mut info.custom_sections).into_iter();
-    sections
-        .map(|(name, range)| Ok((name, try_box(&bytes[range], "custom sections")?)))
-        .collect()
 }
 
 /// The functions that have a record in each instance.

@@ -1,6 +1,6 @@
 //! Modules: what they tell of themselves, and what is refused.
 
-use pronto::{Config, Engine, Module, ValType};
+use pronto::{Config, Engine, Instance, Module, Store, ValType};
 
 use crate::support::module;
 
@@ -47,6 +47,50 @@ fn tells_its_imports_and_exports() {
     assert_eq!(module.custom_sections("three").count(), 0);
     assert!(Module::same(&module, &module.clone()));
     assert!(Engine::same(module.engine(), &engine));
+}
+
+/// What a module keeps is in pages that earlier modules had.
+#[test]
+fn large_contents_are_the_modules_own() {
+    use wasm_encoder::{
+        ConstExpr, CustomSection, DataSection, ExportKind, ExportSection, MemorySection, MemoryType,
+    };
+
+    let engine = Engine::default();
+    for (len, byte) in [(700_000, 1), (300_000, 2), (10, 3), (500_000, 4)] {
+        let mut memory = MemorySection::new();
+        memory.memory(MemoryType {
+            minimum: 16,
+            maximum: None,
+            memory64: false,
+            shared: false,
+            page_size_log2: None,
+        });
+        let mut exports = ExportSection::new();
+        exports.export("memory", ExportKind::Memory, 0);
+        let mut data = DataSection::new();
+        data.active(0, &ConstExpr::i32_const(5), vec![byte; len]);
+        let custom = |name, byte| CustomSection {
+            name: std::borrow::Cow::Borrowed(name),
+            data: vec![byte; len].into(),
+        };
+        let mut wasm = wasm_encoder::Module::new();
+        wasm.section(&custom("before", byte + 10));
+        wasm.section(&memory).section(&exports).section(&data);
+        wasm.section(&custom("behind", byte + 20));
+
+        let module = Module::new(&engine, wasm.finish()).unwrap();
+        for (name, byte) in [("before", byte + 10), ("behind", byte + 20)] {
+            let sections: Vec<_> = module.custom_sections(name).collect();
+            assert_eq!(sections, [vec![byte; len]]);
+        }
+        let mut store = Store::new(&engine, ());
+        let instance = Instance::new(&mut store, &module, &[]).unwrap();
+        drop(module);
+        let memory = instance.get_memory(&mut store, "memory").unwrap();
+        let expected = [vec![0; 5], vec![byte; len], vec![0; 5]].concat();
+        assert_eq!(memory.data(&store)[..len + 10], expected);
+    }
 }
 
 #[test]
