@@ -53,20 +53,23 @@ fn store_opcode(op: Store) -> Opcode {
     }
 }
 
-/// `mov` or `movss` and its like, between a register and memory.
-fn move_opcode(width: Width, float: bool, load: bool) -> Opcode {
-    let (int, vector) = if load {
-        (MOV_LOAD, MOVUPS_LOAD)
-    } else {
-        (MOV_STORE, MOVUPS_STORE)
-    };
-    match (width, float) {
-        (Width::W32, false) => int,
-        (Width::W64, false) => int.wide(),
-        (Width::W32, true) => vector.prefix(SINGLE),
-        (Width::W64, true) => vector.prefix(DOUBLE),
-        (Width::W128, _) => vector,
-    }
+/// `mov` or `movss` and its like, between a register and memory: by width, and whether the register
+/// is one for floats.
+const fn moves(int: Opcode, vector: Opcode) -> [[Opcode; 2]; 3] {
+    let mut moves = [[vector; 2]; 3];
+    moves[Width::W32 as usize] = [int, vector.prefix(SINGLE)];
+    moves[Width::W64 as usize] = [int.wide(), vector.prefix(DOUBLE)];
+    moves
+}
+
+fn load_move(width: Width, dst: Reg) -> Opcode {
+    const LOADS: [[Opcode; 2]; 3] = moves(MOV_LOAD, MOVUPS_LOAD);
+    LOADS[width as usize][usize::from(dst.is_float())]
+}
+
+fn store_move(width: Width, src: Reg) -> Opcode {
+    const STORES: [[Opcode; 2]; 3] = moves(MOV_STORE, MOVUPS_STORE);
+    STORES[width as usize][usize::from(src.is_float())]
 }
 
 /// Where an opcode has a digit instead of a register.
@@ -76,11 +79,11 @@ impl Amd64 {
     // Cells. All keep the flags and `r10`.
 
     pub(super) fn load_cell(&mut self, width: Width, dst: Reg, src: Cell) {
-        self.op_cell(move_opcode(width, dst.is_float(), true), dst, src);
+        self.op_cell(load_move(width, dst), dst, src);
     }
 
     pub(super) fn store_cell(&mut self, width: Width, dst: Cell, src: Reg) {
-        self.op_cell(move_opcode(width, src.is_float(), false), src, dst);
+        self.op_cell(store_move(width, src), src, dst);
     }
 
     pub(super) fn store_cell_const(&mut self, size: Size, dst: Cell, value: u64) {
@@ -200,14 +203,14 @@ impl Amd64 {
     #[inline]
     pub(super) fn global_get(&mut self, width: Width, global: InstanceItem, dst: Reg) {
         let disp = self.item(global);
-        let op = move_opcode(width, dst.is_float(), true);
+        let op = load_move(width, dst);
         self.op_based(op, number(dst), R11, disp);
     }
 
     #[inline]
     pub(super) fn global_set(&mut self, width: Width, global: InstanceItem, src: Reg) {
         let disp = self.item(global);
-        let op = move_opcode(width, src.is_float(), false);
+        let op = store_move(width, src);
         self.op_based(op, number(src), R11, disp);
     }
 

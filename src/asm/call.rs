@@ -231,7 +231,7 @@ impl<I: Isa> Pass<'_, I> {
             match (self.register(place), self.in_register(operand)) {
                 (None, _) => self.store_arg(place, operand),
                 (Some(dst), Some(src)) => {
-                    self.st.moves.push((dst, src, operand.ty().width()));
+                    self.st.moves.push((dst, src, operand.width()));
                 }
                 (Some(dst), None) => loads.push((dst, operand)),
             }

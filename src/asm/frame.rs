@@ -10,6 +10,9 @@ use crate::ir::types::{Size, ValType, Width};
 /// The most registers of one class that locals are pinned to.
 const MAX_PINS: usize = 16;
 
+/// So many are always looked for: without a loop, the comparisons with them cost half as much.
+const FEW: usize = 4;
+
 /// Integer registers that no pin takes from the operands. A division with fixed registers needs
 /// that many at once: two fixed ones, the divisor, and where the dividend was.
 const MIN_OPERANDS: usize = 4;
@@ -38,15 +41,19 @@ impl Heaviest {
     #[inline(always)]
     fn offer(&mut self, weight: u32, local: u32) {
         let mut key = u64::from(weight) << 32 | u64::from(!local);
-        for slot in &mut self.keys[..self.max] {
-            (*slot, key) = ((*slot).max(key), (*slot).min(key));
+        let mut sift = |slot: &mut u64| (*slot, key) = ((*slot).max(key), (*slot).min(key));
+        let (few, more) = self.keys.split_at_mut(FEW);
+        few.iter_mut().for_each(&mut sift);
+        if self.max > FEW {
+            more[..self.max - FEW].iter_mut().for_each(&mut sift);
         }
     }
 
     /// How many weigh more.
     fn count(&self, weight: u32) -> usize {
         let weights = self.keys.iter().map(|key| (key >> 32) as u32);
-        weights.map(|it| usize::from(it > weight)).sum()
+        let heavier: usize = weights.map(|it| usize::from(it > weight)).sum();
+        heavier.min(self.max)
     }
 
     fn first(&self, count: usize) -> impl Iterator<Item = u32> + Clone {

@@ -136,7 +136,7 @@ impl<'a, I: Isa> Pass<'a, I> {
         let operand = self.st.operands[depth];
         let disp = self.home(depth);
         let home = Cell::Slot(disp);
-        let width = operand.ty().width();
+        let width = operand.width();
         match operand.loc() {
             Loc::Home(_) | Loc::Reg { clean: true, .. } => {}
             Loc::Const(_) if keep_constant => {}
@@ -213,7 +213,7 @@ impl<'a, I: Isa> Pass<'a, I> {
         }
         for arg in 1..count {
             self.isa.buf().reserve();
-            let width = self.st.operands[from + arg].ty().width();
+            let width = self.st.operands[from + arg].width();
             let (dst, src) = (self.home(to + arg), self.home(from + arg));
             self.isa.copy_cell(width, Cell::Slot(dst), Cell::Slot(src));
         }

@@ -137,8 +137,7 @@ impl<I: Isa> Pass<'_, I> {
                 let home = self.home(depth);
                 let operand = self.st.operands[depth];
                 if operand.loc() == (Loc::Reg { reg, clean: false }) {
-                    self.isa
-                        .store_cell(operand.ty().width(), Cell::Slot(home), reg);
+                    self.isa.store_cell(operand.width(), Cell::Slot(home), reg);
                 }
                 self.st.operands[depth] = operand.at(Loc::Home(home));
             }
@@ -214,7 +213,7 @@ impl<I: Isa> Pass<'_, I> {
 
     /// Puts the operand's value into `dst`, which nobody owns. Keeps the flags.
     pub(super) fn load_into(&mut self, dst: Reg, operand: Operand) {
-        let width = operand.ty().width();
+        let width = operand.width();
         let home = match operand.loc() {
             Loc::Const(bits) => return self.constant(dst, operand.ty(), bits),
             Loc::Reg { reg, .. } => return self.mov(dst, reg, width),
@@ -437,7 +436,7 @@ impl<I: Isa> Pass<'_, I> {
 
     /// Stores the operand's value to a cell that is not its own home. Keeps the flags.
     pub(super) fn store_operand(&mut self, cell: Cell, operand: Operand) {
-        let width = operand.ty().width();
+        let width = operand.width();
         match operand.loc() {
             Loc::Const(bits) => self.store_constant(operand.ty(), cell, bits),
             Loc::Reg { reg, .. } => self.isa.store_cell(width, cell, reg),

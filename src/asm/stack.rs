@@ -1,7 +1,7 @@
 //! Where operands, locals and registers stand while a function is emitted. Data only.
 
 use super::regs::{Reg, RegSet};
-use crate::ir::types::ValType;
+use crate::ir::types::{ValType, Width};
 
 /// No operand: end of a list of pending reads.
 pub(crate) const NONE: u32 = u32::MAX;
@@ -49,6 +49,16 @@ const TYPES: [ValType; 8] = [
     ValType::ExternRef,
 ];
 
+const WIDTHS: [Width; TYPES.len()] = {
+    let mut widths = [Width::W64; TYPES.len()];
+    let mut at = 0;
+    while at < TYPES.len() {
+        widths[at] = TYPES[at].width();
+        at += 1;
+    }
+    widths
+};
+
 impl Operand {
     #[inline]
     pub(crate) fn new(ty: ValType, loc: Loc) -> Self {
@@ -76,6 +86,11 @@ impl Operand {
     #[inline]
     pub(crate) fn ty(self) -> ValType {
         TYPES[(self.tag >> 8 & 7) as usize]
+    }
+
+    #[inline]
+    pub(crate) fn width(self) -> Width {
+        WIDTHS[(self.tag >> 8 & 7) as usize]
     }
 
     #[inline]

@@ -34,7 +34,7 @@ impl ValType {
     }
 
     /// How many bytes of a slot a value of this type fills.
-    pub(crate) fn width(self) -> Width {
+    pub(crate) const fn width(self) -> Width {
         match self {
             Self::I32 | Self::F32 => Width::W32,
             Self::I64 | Self::F64 | Self::FuncRef | Self::ExternRef => Width::W64,
