@@ -304,10 +304,12 @@ impl<'m> Lowerer<'m> {
             if METERED && let Some(meter) = &mut self.meter {
                 meter.after(&mut self.recorder);
             }
-            let height = self.validator.operand_stack_height();
-            if height > self.max_height {
-                self.grow(height);
-            }
+            debug_assert!(
+                self.validator.operand_stack_height() <= self.max_height
+                    || !self.recorder.live()
+                    || self.next == FAILED,
+                "an operator has pushed that is said not to"
+            );
         }
     }
 
@@ -427,6 +429,14 @@ impl<'a> Operators<'a> for Lowerer<'_> {
     fn visited(&mut self, visited: Self::Output) {
         if let Err(error) = visited {
             self.fail(error);
+        }
+    }
+
+    #[inline(always)]
+    fn pushed(&mut self) {
+        let height = self.validator.operand_stack_height();
+        if height > self.max_height {
+            self.grow(height);
         }
     }
 }

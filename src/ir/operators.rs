@@ -146,6 +146,9 @@ pub(super) trait Operators<'a>: VisitOperator<'a> {
 
     /// The operator at hand was visited.
     fn visited(&mut self, output: Self::Output);
+
+    /// It may have pushed more operands than it took.
+    fn pushed(&mut self);
 }
 
 /// An operator that is still to be decoded and visited: its first bytes, and how.
@@ -186,6 +189,7 @@ impl<'a, V: Operators<'a>> Ahead<V> {
     #[inline(never)]
     fn unusual(visitor: &mut V) -> Self {
         visitor.unusual();
+        visitor.pushed();
         Self::new(visitor.window())
     }
 }
@@ -203,7 +207,9 @@ macro_rules! operators {
             const VISIT: [Visit<V>; 256] = {
                 let mut visit: [Visit<V>; 256] = [|_, visitor| Ahead::unusual(visitor); 256];
                 $(visit[$code] = |window, visitor| {
-                    operators!(@visit window visitor $visit $($immediate)*)
+                    let ahead = operators!(@visit window visitor $visit $($immediate)*);
+                    operators!(@pushed visitor $($immediate)* $(with $op)? $(=> $record)?);
+                    ahead
                 };)*
                 visit
             };
@@ -237,6 +243,11 @@ macro_rules! operators {
             None => Ahead::unusual($visitor),
         }
     };
+    // What only computes takes an operand for its result, if not more.
+    (@pushed $visitor:ident memarg $($rest:tt)*) => {};
+    (@pushed $visitor:ident with $op:path) => {};
+    (@pushed $visitor:ident => $record:expr) => {};
+    (@pushed $visitor:ident $($immediate:ident)?) => { $visitor.pushed() };
     (@record $visit:ident => $record:expr) => {
         #[inline]
         pub(super) fn $visit(&mut self) {

@@ -260,6 +260,8 @@ impl Operators<'_> for Witness {
     fn visited(&mut self, output: String) {
         self.usual = Some((self.len, output));
     }
+
+    fn pushed(&mut self) {}
 }
 
 macro_rules! witness {

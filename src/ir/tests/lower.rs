@@ -466,6 +466,43 @@ fn buffers_are_reused() {
     assert_eq!(func.max_height, 0);
 }
 
+/// Whatever takes the stack to its greatest height, the frame has room for it.
+#[test]
+fn every_operator_that_pushes_counts() {
+    let pushes = [
+        "local.get 0",
+        "i32.const 1",
+        "i64.const 1",
+        "f32.const 1",
+        "f64.const 1",
+        "global.get 0",
+        "global.get 1",
+        "memory.size",
+        "table.size",
+        "ref.null func",
+        "ref.func 0",
+        "call 1",
+        "(call_indirect (result i32) (i32.const 0))",
+        "(if (result i32) (i32.const 1) (then (i32.const 1)) (else unreachable))",
+    ];
+    for push in pushes {
+        let wat = format!(
+            "(module (memory 1) (table 1 funcref)
+                (global i32 (i32.const 7)) (global (mut f64) (f64.const 7))
+                (func (param i32) i32.const 0 i32.const 0 {push} drop drop drop)
+                (func (result i32) (i32.const 0))
+                (elem declare func 0))"
+        );
+        assert_eq!(lower_wat(&wat).max_height, 3, "{push}");
+    }
+    let several = "(module
+        (func i32.const 0 call 1 drop drop drop drop)
+        (func (result i32 i64 f64) unreachable))";
+    assert_eq!(lower_wat(several).max_height, 4);
+    let dead = "(module (func unreachable i32.const 0 i32.const 0 drop drop))";
+    assert_eq!(lower_wat(dead).max_height, 0);
+}
+
 #[test]
 fn display_shows_all() {
     let wat = "(module (memory 1) (func $name (param i32) (result i32) (local i64)
