@@ -130,7 +130,7 @@ pub(crate) struct PageBytes {
     populated: usize,
 }
 
-/// Pages are asked for ahead of writing, which is half the cost of a fault each: a quarter of what
+/// Pages are asked for ahead of writing, which is half the cost of a fault each: an eighth of what
 /// is there, but not less and not more than so many bytes.
 const MIN_AHEAD: usize = 32 * 1024;
 const MAX_AHEAD: usize = 128 * 1024;
@@ -191,7 +191,7 @@ impl PageBytes {
     fn populate(&mut self, len: usize) {
         #[cfg(target_os = "linux")]
         if let Some(map) = &self.map {
-            let ahead = (len / 4).clamp(MIN_AHEAD, MAX_AHEAD);
+            let ahead = (len / 8).clamp(MIN_AHEAD, MAX_AHEAD);
             let end = (len + ahead).min(map.len());
             let start = self.populated;
             // A kernel that cannot do it provides each page at its first write.
