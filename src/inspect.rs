@@ -237,8 +237,8 @@ fn each_func<I: Isa>(
     };
     let (mut lowering, mut func) = (Lowering::default(), Func::default());
     let (mut emitter, mut starts) = (Emitter::<I>::new(isa), Vec::new());
-    for body in &bodies {
-        lowering.lower(&info, wasm, body, costs.as_ref(), &mut func)?;
+    for body in bodies {
+        lowering.lower(&info, wasm, &body?, costs.as_ref(), &mut func)?;
         let emitted = emitter.emit(&cx, &func, false, Some(&mut starts))?;
         see(Seen {
             info: &info,

@@ -10,7 +10,7 @@ use super::parallel::{self, Batching};
 use super::sites;
 use super::worker::{Gather, Part, Workers};
 use crate::error::Error;
-use crate::ir::decode::Body;
+use crate::ir::decode::Bodies;
 use crate::ir::fuel::Costs;
 use crate::ir::limits::EnforcedLimit;
 use crate::ir::module::ModuleInfo;
@@ -119,7 +119,7 @@ pub(super) fn limit_code(
 pub(crate) fn compile<I: Isa + Send>(
     module: &ModuleInfo,
     bytes: &[u8],
-    bodies: Vec<Body>,
+    mut bodies: Bodies<'_>,
     layout: &InstanceLayout,
     options: &CompileOptions<'_>,
     workers: &Workers<I>,
@@ -130,21 +130,22 @@ pub(crate) fn compile<I: Isa + Send>(
         options: options.isa,
         costs: options.costs,
     };
-    let size: usize = bodies.iter().map(|body| body.range().len()).sum();
+    let size = bodies.size();
     let room = CODE_PER_BYTE * size + CODE_PER_FUNC * bodies.len();
     let mut all = Part::new(workers.pages.take(room)?, bodies.len(), size)?;
     if options.threads <= 1 {
         let mut worker = workers.take(options.isa);
         let mut batching = Batching::default();
-        for body in &bodies {
-            if batching.begins(body) {
+        bodies.try_each(|body| {
+            if batching.begins(&body) {
                 all.bytes.align(LINE)?;
             }
-            worker.compile(&cx, bytes, body, options.listen, &mut all)?;
-            if let Some(func) = all.funcs.last() {
-                limit_code(module, func, all.funcs.len() - 1, 0)?;
+            worker.compile(&cx, bytes, &body, options.listen, &mut all)?;
+            match all.funcs.last() {
+                Some(func) => limit_code(module, func, all.funcs.len() - 1, 0),
+                None => Ok(()),
             }
-        }
+        })?;
         workers.give(worker);
     } else {
         all = parallel::compile(&cx, bytes, bodies, options, workers, all)?;

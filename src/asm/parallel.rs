@@ -12,8 +12,8 @@ use super::driver::{CompileOptions, limit_code};
 use super::isa::Isa;
 use super::map::PageBytes;
 use super::worker::{Gather, Listen, Part, Worker, Workers, check_size};
-use crate::error::{Error, OutOfMemory, try_reserve};
-use crate::ir::decode::Body;
+use crate::error::{Error, try_reserve};
+use crate::ir::decode::{Bodies, Body};
 use crate::ir::module::ModuleInfo;
 
 /// Functions that a worker takes at a time hold about this many bytes of bodies.
@@ -23,7 +23,7 @@ const BATCH_BYTES: usize = 64 * 1024;
 pub(super) fn compile<I: Isa + Send>(
     cx: &Context<'_>,
     bytes: &[u8],
-    bodies: Vec<Body>,
+    bodies: Bodies<'_>,
     options: &CompileOptions<'_>,
     workers: &Workers<I>,
     mut all: Part<PageBytes>,
@@ -139,12 +139,13 @@ impl Batch {
 
 /// # Errors
 ///
-/// If the host has no memory.
-fn batches(bodies: Vec<Body>) -> Result<Vec<Batch>, OutOfMemory> {
+/// Those of the bodies, or if the host has no memory.
+fn batches(bodies: Bodies<'_>) -> Result<Vec<Batch>, Error> {
     let what = "a module's functions";
     let mut batches: Vec<Batch> = Vec::new();
     let mut batching = Batching::default();
     for body in bodies {
+        let body = body?;
         let begins = batching.begins(&body);
         let size = body.range().len();
         match batches.last_mut() {

@@ -260,7 +260,7 @@ impl Frame<'_> {
             func_index: self.func.0,
             func_name: info.func_name(self.func).map(Into::into),
             module_offset: self.module.code.wasm_pos(self.code).map(|pos| pos as usize),
-            func_start: info.bodies[body].start as usize,
+            func_start: self.module.code.funcs[body].body_pos as usize,
         }
     }
 }

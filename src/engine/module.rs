@@ -160,13 +160,10 @@ impl Module {
     pub fn validate(engine: &Engine, bytes: &[u8]) -> Result<()> {
         let bytes = text_to_binary(bytes)?;
         let config = engine.config();
-        let Decoded { info, bodies } = decode_within(&bytes, config.features, &config.limits)?;
+        let Decoded { info, mut bodies } = decode_within(&bytes, config.features, &config.limits)?;
         let mut lowering = crate::ir::lower::Lowering::default();
         let mut func = crate::ir::func::Func::default();
-        for body in &bodies {
-            lowering.lower(&info, &bytes, body, None, &mut func)?;
-        }
-        Ok(())
+        bodies.try_each(|body| lowering.lower(&info, &bytes, &body, None, &mut func))
     }
 
     /// What it imports, in its order.

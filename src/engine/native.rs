@@ -4,7 +4,7 @@ use crate::asm::abi::InstanceLayout;
 use crate::asm::driver::{self, CompileOptions, ModuleCode};
 use crate::asm::worker;
 use crate::error::Result;
-use crate::ir::decode::Body;
+use crate::ir::decode::Bodies;
 use crate::ir::module::ModuleInfo;
 
 #[cfg(target_arch = "x86_64")]
@@ -55,7 +55,7 @@ pub(crate) type Workers = worker::Workers<Native>;
 pub(crate) fn compile(
     module: &ModuleInfo,
     bytes: &[u8],
-    bodies: Vec<Body>,
+    bodies: Bodies<'_>,
     layout: &InstanceLayout,
     options: &CompileOptions<'_>,
     workers: &Workers,

@@ -3,13 +3,13 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use wasmparser::{Encoding, FuncToValidate, Parser, Payload, Validator, WasmFeatures};
+use wasmparser::{Chunk, Encoding, FuncToValidate, Parser, Payload, Validator, WasmFeatures};
 
 use super::limits::{EnforcedLimit, EnforcedLimits};
 use super::module::ModuleInfo;
 use super::resources::Resources;
 use super::sections;
-use crate::error::{Error, try_reserve};
+use crate::error::Error;
 
 /// A function body that waits to be lowered.
 pub(crate) struct Body {
@@ -38,9 +38,35 @@ impl Body {
 }
 
 /// A decoded module.
-pub(crate) struct Decoded {
+pub(crate) struct Decoded<'a> {
     pub(crate) info: ModuleInfo,
-    pub(crate) bodies: Vec<Body>,
+    pub(crate) bodies: Bodies<'a>,
+}
+
+/// The bodies of a module, in their order.
+///
+/// Each is found when it is asked for. Its size stands before it; to read the sizes of all first
+/// would be a wait for memory for each function, of which nothing is in the cache yet.
+pub(crate) struct Bodies<'a> {
+    module: &'a [u8],
+    /// Has seen all sections, but no body.
+    validator: Validator,
+    limits: EnforcedLimits,
+    /// How many types the module has.
+    types: usize,
+    code: Option<Code>,
+    resources: Option<Arc<Resources>>,
+}
+
+/// A code section.
+struct Code {
+    /// Before the next body.
+    parser: Parser,
+    /// Where that is.
+    at: usize,
+    /// How many there still are.
+    remaining: u32,
+    range: Range<usize>,
 }
 
 /// What [`decode_within`] accepts unless it is told otherwise: WebAssembly 2.0 and extended constant
@@ -58,7 +84,7 @@ pub(crate) const KNOWN_FEATURES: WasmFeatures = DEFAULT_FEATURES;
 /// # Errors
 ///
 /// Those of [`decode_within`].
-pub(crate) fn decode(bytes: &[u8], features: WasmFeatures) -> Result<Decoded, Error> {
+pub(crate) fn decode(bytes: &[u8], features: WasmFeatures) -> Result<Decoded<'_>, Error> {
     decode_within(bytes, features, &EnforcedLimits::default())
 }
 
@@ -68,11 +94,11 @@ pub(crate) fn decode(bytes: &[u8], features: WasmFeatures) -> Result<Decoded, Er
 ///
 /// If `bytes` is not a module that is valid with `features`, with the validator's message and the
 /// offset of the offending byte; or if it uses what is not supported, or exceeds `limits`.
-pub(crate) fn decode_within(
-    bytes: &[u8],
+pub(crate) fn decode_within<'a>(
+    bytes: &'a [u8],
     features: WasmFeatures,
     limits: &EnforcedLimits,
-) -> Result<Decoded, Error> {
+) -> Result<Decoded<'a>, Error> {
     let size = bytes.len() as u64;
     limits.check(EnforcedLimit::ModuleSize, size, (0, None))?;
     // Offsets a few bytes beyond the end are 32 bits too.
@@ -80,8 +106,6 @@ pub(crate) fn decode_within(
         return Err(Error::unsupported(0, "modules of 4 GiB and more"));
     }
     let features = features & KNOWN_FEATURES;
-    let mut parser = Parser::new(0);
-    parser.set_features(features);
     let mut decoder = Decoder {
         bytes,
         validator: Validator::new_with_features(features),
@@ -89,17 +113,115 @@ pub(crate) fn decode_within(
             limits: *limits,
             ..ModuleInfo::default()
         },
-        resources: None,
-        bodies: Vec::new(),
+        code: None,
     };
-    for payload in parser.parse_all(bytes) {
-        decoder.payload(payload.map_err(invalid)?)?;
+    let decoded = decoder.sections(features);
+    let Decoder {
+        validator,
+        info,
+        code,
+        ..
+    } = decoder;
+    let mut bodies = Bodies {
+        module: bytes,
+        validator,
+        limits: *limits,
+        types: info.types.len(),
+        code,
+        resources: None,
+    };
+    if decoded.is_err() {
+        // What is wrong with the code section comes first.
+        bodies.try_each(|_| Ok(()))?;
     }
-    limits.check_bodies(&decoder.info)?;
-    Ok(Decoded {
-        info: decoder.info,
-        bodies: decoder.bodies,
-    })
+    decoded.map(|()| Decoded { info, bodies })
+}
+
+impl Bodies<'_> {
+    /// How many there still are.
+    pub(crate) fn len(&self) -> usize {
+        self.code.as_ref().map_or(0, |code| code.remaining as usize)
+    }
+
+    /// How many bytes all have together, with their sizes.
+    pub(crate) fn size(&self) -> usize {
+        self.code.as_ref().map_or(0, |code| code.range.len())
+    }
+
+    /// Does something with each. If that fails, what is wrong with the sizes of those behind comes
+    /// first, as where all sizes are read before a body is.
+    ///
+    /// # Errors
+    ///
+    /// Those of `each`, or if the section is malformed, or a body too large.
+    pub(crate) fn try_each(
+        &mut self,
+        mut each: impl FnMut(Body) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        while let Some(body) = self.next() {
+            if let Err(error) = each(body?) {
+                return Err(self.find_map(Result::err).unwrap_or(error));
+            }
+        }
+        Ok(())
+    }
+
+    fn next_body(&mut self, code: &mut Code) -> Result<Option<Body>, Error> {
+        // Behind the last one the parser looks whether the section ends there.
+        let rest = self.module.get(code.at..).unwrap_or_default();
+        let (consumed, payload) = parsed(code.parser.parse(rest, true))?;
+        let Payload::CodeSectionEntry(body) = payload else {
+            return Ok(None);
+        };
+        code.at += consumed;
+        code.remaining -= 1;
+        let range = pos(body.range().start)..pos(body.range().end);
+        let FuncToValidate {
+            resources,
+            index,
+            ty,
+            features,
+        } = self.validator.code_section_entry(&body).map_err(invalid)?;
+        let (at, size) = ((range.start, Some(index)), range.len() as u64);
+        self.limits.check(EnforcedLimit::FunctionSize, size, at)?;
+        let shared = match &self.resources {
+            Some(shared) => shared,
+            None => {
+                let resources = Resources::new(resources, self.types)?;
+                self.resources.insert(Arc::new(resources))
+            }
+        };
+        Ok(Some(Body {
+            resources: shared.clone(),
+            features,
+            index,
+            ty,
+            range,
+        }))
+    }
+}
+
+/// Ends behind an error.
+impl Iterator for Bodies<'_> {
+    type Item = Result<Body, Error>;
+
+    #[inline(never)]
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut code = self.code.take()?;
+        let next = self.next_body(&mut code).transpose();
+        if let Some(Ok(_)) = next {
+            self.code = Some(code);
+        }
+        next
+    }
+}
+
+/// What the parser has found in all that there is.
+fn parsed(chunk: wasmparser::Result<Chunk<'_>>) -> Result<(usize, Payload<'_>), Error> {
+    match chunk.map_err(invalid)? {
+        Chunk::Parsed { consumed, payload } => Ok((consumed, payload)),
+        Chunk::NeedMoreData(_) => unreachable!("it was told that this is all"),
+    }
 }
 
 /// The validator's complaint as an error of ours.
@@ -113,18 +235,45 @@ pub(super) fn pos(offset: u64) -> u32 {
     u32::try_from(offset).unwrap_or(u32::MAX)
 }
 
-const BODIES: &str = "a module's functions";
-
 struct Decoder<'a> {
     bytes: &'a [u8],
     validator: Validator,
     info: ModuleInfo,
-    /// Those of the bodies, once there is one.
-    resources: Option<Arc<Resources>>,
-    bodies: Vec<Body>,
+    code: Option<Code>,
 }
 
 impl Decoder<'_> {
+    /// Takes all sections, and passes over the code.
+    fn sections(&mut self, features: WasmFeatures) -> Result<(), Error> {
+        let mut parser = Parser::new(0);
+        parser.set_features(features);
+        let mut at = 0;
+        loop {
+            let Some(rest) = self.bytes.get(at..) else {
+                return Err(Error::invalid(self.bytes.len(), "unexpected end-of-file"));
+            };
+            let (consumed, payload) = parsed(parser.parse(rest, true))?;
+            at += consumed;
+            match payload {
+                Payload::End(_) => return Ok(()),
+                Payload::CodeSectionStart { count, size, .. } => {
+                    self.payload(payload)?;
+                    let range = at..at + size as usize;
+                    at = range.end;
+                    self.info.limits.check_bodies(&range, count)?;
+                    self.code = Some(Code {
+                        parser: parser.clone(),
+                        at: range.start,
+                        remaining: count,
+                        range,
+                    });
+                    parser.skip_section();
+                }
+                payload => self.payload(payload)?,
+            }
+        }
+    }
+
     /// Validates one payload, then takes over what it says.
     fn payload(&mut self, payload: Payload<'_>) -> Result<(), Error> {
         let (validator, info) = (&mut self.validator, &mut self.info);
@@ -136,36 +285,6 @@ impl Decoder<'_> {
         {
             let pos = pos(range.start) as usize;
             return Err(Error::unsupported(pos, "components; a module is expected"));
-        }
-        if let Payload::CodeSectionEntry(body) = &payload {
-            let validator = validator.code_section_entry(body).map_err(invalid)?;
-            let range = pos(body.range().start)..pos(body.range().end);
-            info.bodies.push(range.clone());
-            let FuncToValidate {
-                resources,
-                index,
-                ty,
-                features,
-            } = validator;
-            let at = (range.start, Some(index));
-            let size = range.len() as u64;
-            info.limits.check(EnforcedLimit::FunctionSize, size, at)?;
-            let shared = match &self.resources {
-                Some(shared) => shared,
-                None => {
-                    let types = info.types.len();
-                    self.resources
-                        .insert(Arc::new(Resources::new(resources, types)?))
-                }
-            };
-            self.bodies.push(Body {
-                resources: shared.clone(),
-                features,
-                index,
-                ty,
-                range,
-            });
-            return Ok(());
         }
         if let Payload::DataSection(section) = &payload
             && let Some(datas) = sections::plain_datas(info, self.bytes, section)
@@ -206,11 +325,6 @@ impl Decoder<'_> {
             Payload::ElementSection(section) => sections::elements(info, section),
             Payload::DataSection(section) => sections::datas(info, section),
             Payload::CustomSection(section) => sections::custom(info, &section),
-            Payload::CodeSectionStart { count, .. } => {
-                let count = count as usize;
-                try_reserve(&mut info.bodies, count, BODIES)?;
-                Ok(try_reserve(&mut self.bodies, count, BODIES)?)
-            }
             // Without contents, or rejected by the validator.
             _ => Ok(()),
         }

@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::ops::Range;
 
 use super::module::ModuleInfo;
 use crate::error::Error;
@@ -117,7 +118,8 @@ limits! {
 /// [`EnforcedLimits::min_avg_bytes_per_function`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AvgBytesPerFunctionLimit {
-    /// The average counts only if all bodies together have at least so many bytes.
+    /// The average counts only if all bodies together have at least so many bytes. Where the size that
+    /// stands before a body takes more than one byte, the others belong to the body here.
     pub req_funcs_bytes: u32,
     /// Bytes that a body must have on average.
     pub min_avg_bytes_per_function: u32,
@@ -209,18 +211,18 @@ impl EnforcedLimits {
         Ok(())
     }
 
-    /// Compares the bodies, once all are known.
-    pub(super) fn check_bodies(&self, info: &ModuleInfo) -> Result<(), Error> {
-        let (Some(limit), Some(first)) = (self.avg_bytes_per_function, info.bodies.first()) else {
+    /// Compares the code section, whose functions are at `range`.
+    pub(super) fn check_bodies(&self, range: &Range<usize>, count: u32) -> Result<(), Error> {
+        let (Some(limit), 1..) = (self.avg_bytes_per_function, count) else {
             return Ok(());
         };
-        let total: u64 = info.bodies.iter().map(|body| body.len() as u64).sum();
-        let avg = total / info.bodies.len() as u64;
+        let total = (range.len() as u64).saturating_sub(count.into());
+        let avg = total / u64::from(count);
         let min = u64::from(limit.min_avg_bytes_per_function);
         if total < u64::from(limit.req_funcs_bytes) || avg >= min {
             return Ok(());
         }
-        let at = (first.start, None);
+        let at = (range.start as u32, None);
         Err(exceeded(EnforcedLimit::AvgBytesPerFunction, min, avg, at))
     }
 }

@@ -34,8 +34,6 @@ pub(crate) struct ModuleInfo {
     pub(crate) start: Option<FuncIdx>,
     pub(crate) elems: Vec<Elem>,
     pub(crate) datas: Vec<Data>,
-    /// Byte range of each defined function's body, in the order of definition.
-    pub(crate) bodies: Vec<Range<u32>>,
     pub(crate) func_names: FuncNames,
     pub(crate) custom_sections: Vec<(Box<str>, Range<usize>)>,
 }

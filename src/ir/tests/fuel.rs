@@ -9,12 +9,12 @@ use crate::ir::op::Op;
 
 fn metered(wat: &str, costs: FuelCosts) -> Func {
     let bytes = wat::parse_str(wat).unwrap();
-    let decoded = decode(&bytes, DEFAULT_FEATURES).unwrap();
+    let mut decoded = decode(&bytes, DEFAULT_FEATURES).unwrap();
     let costs = Costs::new(costs);
     let mut func = Func::default();
-    let body = decoded.bodies.first().unwrap();
+    let body = decoded.bodies.next().unwrap().unwrap();
     Lowering::default()
-        .lower(&decoded.info, &bytes, body, Some(&costs), &mut func)
+        .lower(&decoded.info, &bytes, &body, Some(&costs), &mut func)
         .unwrap();
     verify(&decoded.info, &func);
     func

@@ -447,9 +447,9 @@ fn buffers_are_reused() {
     let decoded = decode(&bytes, DEFAULT_FEATURES).unwrap();
     let (mut lowering, mut func) = (Lowering::default(), Func::default());
     let mut seen = Vec::new();
-    for body in &decoded.bodies {
+    for body in decoded.bodies {
         lowering
-            .lower(&decoded.info, &bytes, body, None, &mut func)
+            .lower(&decoded.info, &bytes, &body.unwrap(), None, &mut func)
             .unwrap();
         seen.push((
             func.records.len(),
@@ -512,11 +512,11 @@ fn display_shows_all() {
         (drop (f32.add (f32.const 1.5) (f32.const nan:0x200000)))
         (i32.trunc_sat_f64_u (f64.const -0))))";
     let bytes = wat::parse_str(wat).unwrap();
-    let decoded = decode(&bytes, DEFAULT_FEATURES).unwrap();
+    let mut decoded = decode(&bytes, DEFAULT_FEATURES).unwrap();
     let mut func = Func::default();
-    let body = decoded.bodies.first().unwrap();
+    let body = decoded.bodies.next().unwrap().unwrap();
     Lowering::default()
-        .lower(&decoded.info, &bytes, body, None, &mut func)
+        .lower(&decoded.info, &bytes, &body, None, &mut func)
         .unwrap();
     let text = FuncDisplay {
         module: &decoded.info,

@@ -22,15 +22,16 @@ fn decode_wat(wat: &str) -> ModuleInfo {
 
 /// Decodes and lowers all of a module.
 fn lower_all(bytes: &[u8], features: WasmFeatures) -> Result<Vec<Func>, Error> {
-    let Decoded { info, bodies } = decode(bytes, features)?;
+    let Decoded { info, mut bodies } = decode(bytes, features)?;
     let mut lowering = Lowering::default();
     let mut funcs = Vec::new();
-    for body in &bodies {
+    bodies.try_each(|body| {
         let mut func = Func::default();
-        lowering.lower(&info, bytes, body, None, &mut func)?;
+        lowering.lower(&info, bytes, &body, None, &mut func)?;
         verify(&info, &func);
         funcs.push(func);
-    }
+        Ok(())
+    })?;
     Ok(funcs)
 }
 
