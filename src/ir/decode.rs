@@ -254,22 +254,24 @@ impl Decoder<'_> {
             };
             let (consumed, payload) = parsed(parser.parse(rest, true))?;
             at += consumed;
-            match payload {
-                Payload::End(_) => return Ok(()),
-                Payload::CodeSectionStart { count, size, .. } => {
-                    self.payload(payload)?;
-                    let range = at..at + size as usize;
-                    at = range.end;
-                    self.info.limits.check_bodies(&range, count)?;
-                    self.code = Some(Code {
-                        parser: parser.clone(),
-                        at: range.start,
-                        remaining: count,
-                        range,
-                    });
-                    parser.skip_section();
-                }
-                payload => self.payload(payload)?,
+            if let Payload::End(_) = payload {
+                return Ok(());
+            }
+            let mut code = None;
+            if let Payload::CodeSectionStart { count, size, .. } = payload {
+                code = Some((count, at..at + size as usize));
+            }
+            self.payload(payload)?;
+            if let Some((remaining, range)) = code {
+                self.info.limits.check_bodies(&range, remaining)?;
+                at = range.end;
+                self.code = Some(Code {
+                    parser: parser.clone(),
+                    at: range.start,
+                    remaining,
+                    range,
+                });
+                parser.skip_section();
             }
         }
     }
