@@ -18,6 +18,10 @@ use crate::ir::types::FuncType;
 /// Compiles modules and runs them. Modules, stores and linkers belong to an engine and work only
 /// with others of the same engine.
 ///
+/// What is gone leaves an engine memory for what comes next: up to 8 MiB of the pages of modules, the
+/// buffers that they were compiled with, and the mappings of 64 memories and 64 stacks, of which a
+/// few pages are in memory. It goes with the engine's last handle.
+///
 /// A clone is another handle to the same engine; it can be used from any thread.
 #[derive(Clone)]
 pub struct Engine {
