@@ -48,12 +48,14 @@ pub fn write(options: Options) -> Result<()> {
 fn measure(mut options: Options) -> Result<Table> {
     ensure!(options.filters.is_empty(), "`readme` takes no filters");
     options.markdown = true;
+    // First, since what it runs may have to be fetched yet.
+    let programs = programs::measure(&options)?;
     options.filters = MODULES.map(str::to_owned).to_vec();
     let compile = compile::measure(&options)?;
     options.filters.clear();
     let others = [
         run::measure(&options)?,
-        programs::measure(&options)?,
+        programs,
         call::measure(&options)?,
         startup::measure(&options)?,
     ];
