@@ -18,22 +18,7 @@ const MIN_HUGE: usize = 4 << 20;
 
 /// Mappings of modules that are gone, which are kept for the next ones.
 #[derive(Default)]
-pub(crate) struct KeptPages(Mutex<VecDeque<Kept>>);
-
-struct Kept {
-    map: MmapMut,
-    populated: usize,
-}
-
-impl From<Kept> for PageBytes {
-    fn from(Kept { map, populated }: Kept) -> Self {
-        Self {
-            map: Some(map),
-            len: 0,
-            populated,
-        }
-    }
-}
+pub(crate) struct KeptPages(Mutex<VecDeque<PageBytes>>);
 
 /// The least that is mapped for code.
 const SMALL: usize = 64 * 1024;
@@ -45,7 +30,7 @@ const MAX_KEPT: usize = 8 << 20;
 const MAX_WASTE: usize = 4;
 
 impl KeptPages {
-    fn lock(&self) -> MutexGuard<'_, VecDeque<Kept>> {
+    fn lock(&self) -> MutexGuard<'_, VecDeque<PageBytes>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -59,10 +44,8 @@ impl KeptPages {
             return Ok(PageBytes::default());
         }
         let capacity = capacity.max(SMALL);
-        match self.find(capacity) {
-            Some(kept) => Ok(kept.into()),
-            None => PageBytes::with_capacity(capacity),
-        }
+        let kept = self.find(capacity);
+        kept.map_or_else(|| PageBytes::with_capacity(capacity), Ok)
     }
 
     /// Room for `len` bytes, which will all be written.
@@ -71,15 +54,12 @@ impl KeptPages {
     ///
     /// If the system refuses.
     pub(crate) fn take_exact(&self, len: usize) -> Result<PageBytes> {
-        match self.find(len) {
-            Some(kept) => Ok(kept.into()),
-            None => PageBytes::exact(len),
-        }
+        self.find(len).map_or_else(|| PageBytes::exact(len), Ok)
     }
 
     /// The latest that has room for so much, and not far too much.
-    fn find(&self, capacity: usize) -> Option<Kept> {
-        let fits = |kept: &Kept| (capacity..=MAX_WASTE * capacity).contains(&kept.map.len());
+    fn find(&self, capacity: usize) -> Option<PageBytes> {
+        let fits = |kept: &PageBytes| (capacity..=MAX_WASTE * capacity).contains(&kept.capacity());
         let mut all = self.lock();
         let at = all.iter().rposition(fits)?;
         all.remove(at)
@@ -102,20 +82,18 @@ impl KeptPages {
     }
 
     /// Takes back bytes that nobody needs any more.
-    pub(crate) fn keep_bytes(&self, bytes: PageBytes) {
-        // Behind the bytes there are no more pages than they have, huge or not.
-        let populated = bytes.populated.min(bytes.len.next_multiple_of(HUGE));
-        if populated <= MAX_KEPT
-            && let Some(map) = bytes.map
+    pub(crate) fn keep_bytes(&self, mut bytes: PageBytes) {
+        if bytes.populated > MAX_KEPT {
+            return;
+        }
+        bytes.len = 0;
+        let mut all = self.lock();
+        all.push_back(bytes);
+        let mut total: usize = all.iter().map(|kept| kept.populated).sum();
+        while total > MAX_KEPT
+            && let Some(oldest) = all.pop_front()
         {
-            let mut all = self.lock();
-            all.push_back(Kept { map, populated });
-            let mut bytes: usize = all.iter().map(|kept| kept.populated).sum();
-            while bytes > MAX_KEPT
-                && let Some(oldest) = all.pop_front()
-            {
-                bytes -= oldest.populated;
-            }
+            total -= oldest.populated;
         }
     }
 }
@@ -125,8 +103,8 @@ impl KeptPages {
 pub(crate) struct PageBytes {
     map: Option<MmapMut>,
     len: usize,
-    /// Where the pages end that are there, or are left to faults: all of those of small code,
-    /// which seldom fills them, and of code with huge pages.
+    /// Where the pages end that may be there: those asked for, those ever written, and all of those
+    /// of small code, which seldom fills them.
     populated: usize,
 }
 
@@ -147,16 +125,22 @@ impl PageBytes {
         Ok(bytes)
     }
 
-    /// Room for `len` bytes.
+    /// Room for `len` bytes, whose pages are asked for at once.
     ///
     /// # Errors
     ///
     /// If the system refuses.
     fn exact(len: usize) -> Result<Self> {
+        let map = MmapMut::map_anon(len).map_err(failed)?;
+        #[cfg(target_os = "linux")]
+        {
+            // A kernel that cannot do it provides each page at its first write.
+            let _ = map.advise(memmap2::Advice::PopulateWrite);
+        }
         Ok(Self {
-            map: Some(MmapMut::map_anon(len).map_err(failed)?),
+            map: Some(map),
             len: 0,
-            populated: 0,
+            populated: len,
         })
     }
 
@@ -181,23 +165,27 @@ impl PageBytes {
             let _ = map.advise(memmap2::Advice::HugePage);
         }
         map[..self.len].copy_from_slice(self);
-        let ahead = capacity > SMALL && !huge;
-        self.populated = if ahead { self.len } else { capacity };
+        self.populated = if capacity > SMALL { self.len } else { capacity };
         self.map = Some(map);
         Ok(())
     }
 
-    /// Makes sure that the pages up to `len` are there, and some more if there is room.
+    /// The bytes up to `len` are about to be written. Asks for their pages, and for some more if there
+    /// is room; huge ones come by faults, of which each is worth it.
     fn populate(&mut self, len: usize) {
+        let ahead = match self.capacity() {
+            HUGE.. => 0,
+            _ => (len / 8).clamp(MIN_AHEAD, MAX_AHEAD),
+        };
+        let (start, end) = (self.populated, (len + ahead).min(self.capacity()));
         #[cfg(target_os = "linux")]
-        if let Some(map) = &self.map {
-            let ahead = (len / 8).clamp(MIN_AHEAD, MAX_AHEAD);
-            let end = (len + ahead).min(map.len());
-            let start = self.populated;
+        if let Some(map) = &self.map
+            && ahead > 0
+        {
             // A kernel that cannot do it provides each page at its first write.
             let _ = map.advise_range(memmap2::Advice::PopulateWrite, start, end - start);
-            self.populated = end;
         }
+        self.populated = end;
     }
 
     /// All that there is room for, used or not.
@@ -209,6 +197,7 @@ impl PageBytes {
     pub(crate) fn set_len(&mut self, len: usize) {
         assert!(len <= self.capacity());
         self.len = len;
+        self.populated = self.populated.max(len);
     }
 
     /// Appends bytes.
@@ -383,12 +372,8 @@ mod tests {
             pages.keep(code);
             assert!(kept() <= MAX_KEPT);
         }
-        assert!(
-            pages
-                .lock()
-                .iter()
-                .any(|kept| kept.map.as_ptr() as usize == last)
-        );
+        let start = |kept: &PageBytes| kept.map.as_ref().map(|map| map.as_ptr() as usize);
+        assert!(pages.lock().iter().any(|kept| start(kept) == Some(last)));
         let all = [(); 200].map(|()| code(&pages, 1, 1));
         for code in all {
             pages.keep(code);
@@ -396,5 +381,30 @@ mod tests {
         assert!((MAX_KEPT - SMALL..=MAX_KEPT).contains(&kept()));
         pages.keep(code(&pages, MAX_KEPT + 1, MAX_KEPT + 1));
         assert!((MAX_KEPT - SMALL..=MAX_KEPT).contains(&kept()));
+    }
+
+    /// What threads write to the room, and what was written before, is kept all the same.
+    #[test]
+    fn whatever_was_written_counts() {
+        let pages = KeptPages::default();
+        let kept = || {
+            pages
+                .lock()
+                .iter()
+                .map(|kept| kept.populated)
+                .sum::<usize>()
+        };
+        for len in [1_000_000, 7_000_000] {
+            let mut bytes = PageBytes::with_capacity(len).unwrap();
+            bytes.room().fill(1);
+            bytes.set_len(len);
+            pages.keep_bytes(bytes);
+            assert!((len..=len + HUGE).contains(&kept()));
+            let again = pages.take_exact(len / 2).unwrap();
+            assert!(again.is_empty());
+            pages.keep_bytes(again);
+            assert!((len..=len + HUGE).contains(&kept()));
+            pages.lock().clear();
+        }
     }
 }
