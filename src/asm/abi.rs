@@ -131,6 +131,48 @@ pub(crate) const SMALL_FRAME: usize = 2048;
 /// See [`Thunks::enter`].
 pub(crate) type Enter = unsafe extern "C" fn(*mut CallEngine, *const VmFuncRef, usize);
 
+/// At most so many integer arguments have calls that keep them in registers between host and guest.
+pub(crate) const DIRECT_ARGS: usize = 3;
+
+/// Such an argument, or nothing where there are fewer.
+pub(crate) type DirectArg = MaybeUninit<u64>;
+
+/// See [`Thunks::enter_direct`]. The last argument comes first and the value stack's top last: so
+/// most of them arrive on amd64 in the register where code wants them.
+pub(crate) type EnterDirect = unsafe extern "C" fn(
+    *mut CallEngine,
+    *const VmFuncRef,
+    DirectArg,
+    DirectArg,
+    DirectArg,
+    usize,
+) -> Answer;
+
+/// What [`Thunks::host_call_direct`] calls: a host function with its record, and its arguments in
+/// the same order.
+pub(crate) type Direct = unsafe extern "C" fn(
+    *const VmFuncRef,
+    *mut CallEngine,
+    DirectArg,
+    DirectArg,
+    DirectArg,
+) -> Answer;
+
+/// How a call ended that keeps its result in a register. Both machines return it in two.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Answer {
+    /// The integer result, if there is one. The upper half of an `i32` is undefined.
+    pub(crate) value: u64,
+    /// 0, or [`Answer::LEFT`].
+    pub(crate) left: u64,
+}
+
+impl Answer {
+    /// The guest has not returned, or shall leave: [`CallEngine::exit`] and the store say why.
+    pub(crate) const LEFT: u64 = 1;
+}
+
 /// See [`Thunks::resume`].
 pub(crate) type Resume = unsafe extern "C" fn(*mut CallEngine);
 
@@ -142,6 +184,9 @@ pub(crate) struct Thunks {
     pub(crate) enter: Enter,
     /// As `enter`, for functions without floats: passes over [`CallEngine::floats`].
     pub(crate) enter_ints: Enter,
+    /// As `enter_ints`, for functions with at most [`DIRECT_ARGS`] arguments and one result, while
+    /// no guest runs and [`CallEngine::host_sp`] is 0. Leaves `exit` as it is, if the guest returns.
+    pub(crate) enter_direct: EnterDirect,
     /// Goes on after an exit that the dispatcher answered with "leave", as if it had answered
     /// "resume". The engine's `guest_sp`, `instance` and `exit` are what they were then.
     pub(crate) resume: Resume,
@@ -149,6 +194,9 @@ pub(crate) struct Thunks {
     pub(crate) host_call: usize,
     /// As `host_call`, for functions without floats.
     pub(crate) host_call_ints: usize,
+    /// As `host_call_ints`, for functions with at most [`DIRECT_ARGS`] arguments and one result:
+    /// calls the [`Direct`] at [`REF_DIRECT`] of the record, and no dispatcher.
+    pub(crate) host_call_direct: usize,
     /// For [`CallEngine::builtin`].
     pub(crate) builtin: usize,
     /// For [`CallEngine::listener`].
@@ -177,9 +225,11 @@ macro_rules! thunks_in_scope {
         $crate::asm::abi::Thunks {
             enter,
             enter_ints,
+            enter_direct,
             resume,
             host_call: host_call as *const () as usize,
             host_call_ints: host_call_ints as *const () as usize,
+            host_call_direct: host_call_direct as *const () as usize,
             builtin: builtin as *const () as usize,
             listener: listener as *const () as usize,
             check: check as *const () as usize,
@@ -202,7 +252,7 @@ pub(crate) struct CallEngine {
     pub(crate) stack_limit: AtomicUsize,
     pub(crate) exit: ExitCode,
     pub(crate) exit_arg: u32,
-    /// The host stack's pointer while the guest runs.
+    /// The host stack's pointer while the guest runs; 0 while no one runs anything.
     pub(crate) host_sp: usize,
     /// Where each trap goes, by [`TrapCode`]. amd64: the address after the site's `call` is on
     /// top of the stack. arm64: that address is in `x30`.
@@ -234,6 +284,8 @@ pub(crate) struct CallEngine {
     pub(crate) ints: [u64; INT_ARGS],
     /// The store that this engine belongs to.
     pub(crate) store: *mut (),
+    /// Not 0 if the dispatcher wants to know of every host call.
+    pub(crate) dispatch_all: usize,
     /// Arguments and results beyond those in registers, for every kind of call. Not written when
     /// the engine is made: it would be most of the memory of a small store.
     pub(crate) more: [MoreCell; MORE_CELLS],
@@ -255,6 +307,7 @@ offsets! { CallEngine:
     GUEST_SP = guest_sp;
     HOST_SP = host_sp;
     DISPATCH = dispatch;
+    DISPATCH_ALL = dispatch_all;
     BUILTIN = builtin;
     LISTENER = listener;
     CHECK = check;
@@ -320,6 +373,9 @@ pub(crate) struct VmFuncRef {
 
 /// `sig` of the record that stands for null in tables. No function has it.
 pub(crate) const NULL_SIG: u32 = u32::MAX;
+
+/// Of host functions: where their [`Direct`] is, behind the record.
+pub(crate) const REF_DIRECT: i32 = size_of::<VmFuncRef>() as i32;
 
 offsets! { VmMemory:
     MEMORY_BASE = base;

@@ -5,8 +5,7 @@ use std::collections::VecDeque;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use memmap2::{Mmap, MmapMut};
-
+use super::pages::{Pages, PagesMut};
 use crate::error::{Error, Result};
 
 /// Mappings at least so large ask for huge pages: a large module is written and run without a
@@ -72,7 +71,7 @@ impl KeptPages {
             len,
             populated,
         } = code;
-        if let Some(Ok(map)) = map.map(Mmap::make_mut) {
+        if let Some(Ok(map)) = map.map(Pages::make_mut) {
             self.keep_bytes(PageBytes {
                 map: Some(map),
                 len,
@@ -101,7 +100,7 @@ impl KeptPages {
 /// Bytes in pages of their own. Those of code become the [`CodeMemory`] as they are.
 #[derive(Debug, Default)]
 pub(crate) struct PageBytes {
-    map: Option<MmapMut>,
+    map: Option<PagesMut>,
     len: usize,
     /// Where the pages end that may be there: those asked for, those ever written, and all of those
     /// of small code, which seldom fills them.
@@ -131,12 +130,9 @@ impl PageBytes {
     ///
     /// If the system refuses.
     fn exact(len: usize) -> Result<Self> {
-        let map = MmapMut::map_anon(len).map_err(failed)?;
+        let map = PagesMut::new(len).map_err(failed)?;
         #[cfg(target_os = "linux")]
-        {
-            // A kernel that cannot do it provides each page at its first write.
-            let _ = map.advise(memmap2::Advice::PopulateWrite);
-        }
+        map.populate(0..len);
         Ok(Self {
             map: Some(map),
             len: 0,
@@ -158,11 +154,10 @@ impl PageBytes {
         } else {
             capacity
         };
-        let mut map = MmapMut::map_anon(capacity).map_err(failed)?;
+        let mut map = PagesMut::new(capacity).map_err(failed)?;
         #[cfg(target_os = "linux")]
         if huge {
-            // A kernel without huge pages does without.
-            let _ = map.advise(memmap2::Advice::HugePage);
+            map.prefer_huge();
         }
         map[..self.len].copy_from_slice(self);
         self.populated = if capacity > SMALL { self.len } else { capacity };
@@ -182,8 +177,7 @@ impl PageBytes {
         if let Some(map) = &self.map
             && ahead > 0
         {
-            // A kernel that cannot do it provides each page at its first write.
-            let _ = map.advise_range(memmap2::Advice::PopulateWrite, start, end - start);
+            map.populate(start..end);
         }
         self.populated = end;
     }
@@ -245,7 +239,7 @@ fn failed(error: std::io::Error) -> Error {
 #[derive(Debug, Default)]
 pub(crate) struct CodeMemory {
     /// None if there is no code.
-    map: Option<Mmap>,
+    map: Option<Pages>,
     len: usize,
     populated: usize,
 }

@@ -15,6 +15,7 @@ pub(crate) mod link;
 pub(crate) mod map;
 mod memory;
 mod merge;
+mod pages;
 mod parallel;
 mod place;
 pub(crate) mod regs;
