@@ -19,9 +19,9 @@
 use std::arch::naked_asm;
 
 use crate::asm::abi::{
-    CALLEE, CallEngine, DISPATCH, EXIT, EXIT_PC, ExitCode, FLOATS, FUEL, GUEST_SP, HOST_SP,
-    INSTANCE, INTS, MEMORY_BASE, MEMORY_BOUND, MEMORY0, MemoryMode, REF_CODE, REF_INSTANCE, Thunks,
-    TrapCode, VmFuncRef,
+    Answer, CALLEE, CallEngine, DISPATCH, DISPATCH_ALL, DirectArg, EXIT, ExitCode, FLOATS, FUEL,
+    GUEST_SP, HOST_SP, INSTANCE, INTS, MEMORY_BASE, MEMORY_BOUND, MEMORY0, MemoryMode, REF_CODE,
+    REF_DIRECT, REF_INSTANCE, Thunks, VmFuncRef,
 };
 
 // The float area is read and written by aligned moves.
@@ -36,306 +36,62 @@ pub(crate) fn thunks(mode: MemoryMode, metered: bool) -> Thunks {
     }
 }
 
-// Pieces of thunks.
+#[macro_use]
+mod pieces;
+mod traps;
 
-/// `naked_asm!` with the names that the pieces use.
-macro_rules! thunk {
-    ($($text:expr),* $(,)?) => {
-        naked_asm!(
-            ".cfi_startproc",
-            $($text,)*
-            ".cfi_endproc",
-            // Every operand must be named once.
-            "/* {INSTANCE} {EXIT} {CALLEE} {EXIT_PC} {GUEST_SP} {HOST_SP} {DISPATCH} {INTS} \
-                {FLOATS} {MEMORY0} {MEMORY_BASE} {MEMORY_BOUND} {REF_CODE} {REF_INSTANCE} \
-                {FUEL} {leave} {HOST_CALL} {BUILTIN} {LISTENER} {CHECK} {RETURNED} */",
-            INSTANCE = const INSTANCE,
-            EXIT = const EXIT,
-            CALLEE = const CALLEE,
-            EXIT_PC = const EXIT_PC,
-            GUEST_SP = const GUEST_SP,
-            HOST_SP = const HOST_SP,
-            DISPATCH = const DISPATCH,
-            INTS = const INTS,
-            FLOATS = const FLOATS,
-            MEMORY0 = const MEMORY0,
-            MEMORY_BASE = const MEMORY_BASE,
-            MEMORY_BOUND = const MEMORY_BOUND,
-            REF_CODE = const REF_CODE,
-            REF_INSTANCE = const REF_INSTANCE,
-            FUEL = const FUEL,
-            HOST_CALL = const ExitCode::HOST_CALL.0,
-            BUILTIN = const ExitCode::BUILTIN.0,
-            LISTENER = const ExitCode::LISTENER_BEFORE.0,
-            CHECK = const ExitCode::CHECK_LOOP.0,
-            RETURNED = const ExitCode::RETURNED.0,
-            leave = sym leave,
-        )
-    };
-}
-
-/// The CFA by way of `r14`: DW_CFA_def_cfa_expression { breg14 HOST_SP; deref; plus_uconst 64 }.
-macro_rules! cfa_by_engine {
-    () => {
-        ".cfi_escape 0x0f, 5, 0x7e, {HOST_SP}, 0x06, 0x23, 64"
-    };
-}
-
-/// What a thunk called by the guest says of the host's registers.
-macro_rules! guest_side {
-    () => {
-        concat!(
-            cfa_by_engine!(),
-            "\n.cfi_offset rbp, -16",
-            "\n.cfi_offset rbx, -24",
-            "\n.cfi_offset r12, -32",
-            "\n.cfi_offset r13, -40",
-            "\n.cfi_offset r14, -48",
-            "\n.cfi_offset r15, -56",
-        )
-    };
-}
-
-/// Builds the host's frame, with the call engine in `rdi`.
-macro_rules! open_host_frame {
-    () => {
-        concat!(
-            "push rbp\n.cfi_def_cfa_offset 16\n.cfi_offset rbp, -16\n",
-            "push rbx\n.cfi_def_cfa_offset 24\n.cfi_offset rbx, -24\n",
-            "push r12\n.cfi_def_cfa_offset 32\n.cfi_offset r12, -32\n",
-            "push r13\n.cfi_def_cfa_offset 40\n.cfi_offset r13, -40\n",
-            "push r14\n.cfi_def_cfa_offset 48\n.cfi_offset r14, -48\n",
-            "push r15\n.cfi_def_cfa_offset 56\n.cfi_offset r15, -56\n",
-            "push qword ptr [rdi + {HOST_SP}]\n.cfi_def_cfa_offset 64\n",
-            "mov [rdi + {HOST_SP}], rsp\n",
-            "mov r14, rdi\n",
-            cfa_by_engine!(),
-        )
-    };
-}
-
-macro_rules! load_int_args {
-    () => {
-        "
-        mov rax, [r14 + {INTS}]
-        mov rcx, [r14 + {INTS} + 8]
-        mov rdx, [r14 + {INTS} + 16]
-        mov rsi, [r14 + {INTS} + 24]
-        mov rdi, [r14 + {INTS} + 32]
-        mov r8, [r14 + {INTS} + 40]
-        "
-    };
-}
-
-macro_rules! load_float_args {
-    () => {
-        "
-        movaps xmm0, [r14 + {FLOATS}]
-        movaps xmm1, [r14 + {FLOATS} + 16]
-        movaps xmm2, [r14 + {FLOATS} + 32]
-        movaps xmm3, [r14 + {FLOATS} + 48]
-        movaps xmm4, [r14 + {FLOATS} + 64]
-        movaps xmm5, [r14 + {FLOATS} + 80]
-        movaps xmm6, [r14 + {FLOATS} + 96]
-        movaps xmm7, [r14 + {FLOATS} + 112]
-        "
-    };
-}
-
-macro_rules! store_int_args {
-    () => {
-        "
-        mov [r14 + {INTS}], rax
-        mov [r14 + {INTS} + 8], rcx
-        mov [r14 + {INTS} + 16], rdx
-        mov [r14 + {INTS} + 24], rsi
-        mov [r14 + {INTS} + 32], rdi
-        mov [r14 + {INTS} + 40], r8
-        "
-    };
-}
-
-macro_rules! store_float_args {
-    () => {
-        "
-        movaps [r14 + {FLOATS}], xmm0
-        movaps [r14 + {FLOATS} + 16], xmm1
-        movaps [r14 + {FLOATS} + 32], xmm2
-        movaps [r14 + {FLOATS} + 48], xmm3
-        movaps [r14 + {FLOATS} + 64], xmm4
-        movaps [r14 + {FLOATS} + 80], xmm5
-        movaps [r14 + {FLOATS} + 96], xmm6
-        movaps [r14 + {FLOATS} + 112], xmm7
-        "
-    };
-}
-
-macro_rules! load_int_results {
-    () => {
-        "
-        mov rax, [r14 + {INTS}]
-        mov rcx, [r14 + {INTS} + 8]
-        "
-    };
-}
-
-macro_rules! load_float_results {
-    () => {
-        "
-        movaps xmm0, [r14 + {FLOATS}]
-        movaps xmm1, [r14 + {FLOATS} + 16]
-        "
-    };
-}
-
-macro_rules! store_int_results {
-    () => {
-        "
-        mov [r14 + {INTS}], rax
-        mov [r14 + {INTS} + 8], rcx
-        "
-    };
-}
-
-macro_rules! store_float_results {
-    () => {
-        "
-        movaps [r14 + {FLOATS}], xmm0
-        movaps [r14 + {FLOATS} + 16], xmm1
-        "
-    };
-}
-
-/// In each frame, the return address, `rbx` and `rbp` are above `r12`.
-const FUEL_BELOW_TOP: usize = 4 * 8;
-
-/// Pins, registers of operands, and float registers: all but scratch.
-const CHECK_FRAME: usize = 8 + 5 * 8 + 6 * 8 + 14 * 16;
-
-macro_rules! save_all {
-    () => {
-        "
-        push rbx
-        push rbp
-        push r12
-        push r9
-        push r13
-        push rax
-        push rcx
-        push rdx
-        push rsi
-        push rdi
-        push r8
-        sub rsp, 224
-        movups [rsp], xmm0
-        movups [rsp + 16], xmm1
-        movups [rsp + 32], xmm2
-        movups [rsp + 48], xmm3
-        movups [rsp + 64], xmm4
-        movups [rsp + 80], xmm5
-        movups [rsp + 96], xmm6
-        movups [rsp + 112], xmm7
-        movups [rsp + 128], xmm8
-        movups [rsp + 144], xmm9
-        movups [rsp + 160], xmm10
-        movups [rsp + 176], xmm11
-        movups [rsp + 192], xmm12
-        movups [rsp + 208], xmm13
-        "
-    };
-}
-
-/// Undoes `save_all`, loads the memory roles for the instance in `r10`, and goes on in the guest.
-macro_rules! restore_all_and_return {
-    ($bound:literal) => {
-        concat!(
-            "
-            movups xmm0, [rsp]
-            movups xmm1, [rsp + 16]
-            movups xmm2, [rsp + 32]
-            movups xmm3, [rsp + 48]
-            movups xmm4, [rsp + 64]
-            movups xmm5, [rsp + 80]
-            movups xmm6, [rsp + 96]
-            movups xmm7, [rsp + 112]
-            movups xmm8, [rsp + 128]
-            movups xmm9, [rsp + 144]
-            movups xmm10, [rsp + 160]
-            movups xmm11, [rsp + 176]
-            movups xmm12, [rsp + 192]
-            movups xmm13, [rsp + 208]
-            add rsp, 224
-            pop r8
-            pop rdi
-            pop rsi
-            pop rdx
-            pop rcx
-            pop rax
-            pop r13
-            pop r9
-            pop r12
-            pop rbp
-            pop rbx
-            ",
-            load_roles!($bound),
-            "\nret",
-        )
-    };
-}
-
-/// Calls the dispatcher on the host's stack, and leaves if it says so. Otherwise `r10` is the
-/// instance.
-macro_rules! dispatch {
-    () => {
-        "
-        mov [r14 + {GUEST_SP}], rsp
-        mov rbx, rsp
-        mov rbp, [r14 + {INSTANCE}]
-        mov rsp, [r14 + {HOST_SP}]
-        mov rdi, r14
-        call [r14 + {DISPATCH}]
-        test eax, eax
-        jne {leave}
-        mov rsp, rbx
-        mov [r14 + {INSTANCE}], rbp
-        mov r10, rbp
-        "
-    };
-}
-
-/// Loads the memory roles for the instance in `r10`. There is none while the host calls one of
-/// its own functions.
-macro_rules! load_roles {
-    ($bound:literal) => {
-        concat!(
-            "
-            test r10, r10
-            je 3f
-            mov r10, [r10 + {MEMORY0}]
-            mov r15, [r10 + {MEMORY_BASE}]
-            ",
-            $bound,
-            "\n3:",
-        )
-    };
-}
-
-/// The thunks of one memory mode: `$bound` loads the bound's role, `$push` and `$pop` save the
-/// last of the pins where that role needs no register.
+/// The thunks of one memory mode. `bound` loads the bound's role; where that needs no register, there
+/// is one more of the pins, which take `pins` bytes. `reload` loads the roles that a host function
+/// may have changed, `restore_host` what the bound's was to the host.
 macro_rules! thunks {
-    ($mode:ident: $bound:literal, $push:literal, $pop:literal, $exit_frame:literal) => {
+    (
+        $mode:ident:
+        bound: $bound:literal,
+        pins: $pins:literal,
+        save_last: $save:literal,
+        restore_last: $restore:literal,
+        reload: $reload:expr,
+        restore_host: $restore_host:literal,
+    ) => {
         mod $mode {
             use super::*;
 
+            /// Bytes of the pins on the value stack, below the return address.
+            const PINS: usize = $pins;
+
             macro_rules! save_pins {
                 () => {
-                    concat!("push rbx\npush rbp\npush r12\npush r9\n", $push)
+                    concat!(
+                        "
+                        mov [rsp - 8], rbx
+                        mov [rsp - 32], r9
+                        ",
+                        save_host_saved_pins!()
+                    )
                 };
             }
 
+            /// The pins that C functions save, but for `rbx`.
+            macro_rules! save_host_saved_pins {
+                () => {
+                    concat!("mov [rsp - 16], rbp\nmov [rsp - 24], r12\n", $save)
+                };
+            }
+
+            /// From the frame at `rbx`.
             macro_rules! restore_pins_and_return {
                 () => {
-                    concat!($pop, "\npop r9\npop r12\npop rbp\npop rbx\nret")
+                    concat!(
+                        "lea rsp, [rbx + {PINS}]\n",
+                        $restore,
+                        "
+                        mov r9, [rsp - 32]
+                        mov r12, [rsp - 24]
+                        mov rbp, [rsp - 16]
+                        mov rbx, [rsp - 8]
+                        ret
+                        "
+                    )
                 };
             }
 
@@ -388,11 +144,73 @@ macro_rules! thunks {
                 )
             }
 
+            /// Such a guest is never resumed, so it returns in the host's frame that it was called
+            /// in, and with its pins as they were: nothing need be loaded to find the one, nor to
+            /// restore the others.
+            macro_rules! enter_direct {
+                ($load_fuel:literal, $store_fuel:literal) => {
+                    thunk!(
+                        open_host_frame!("mov qword ptr [rsp - 56], 0"),
+                        "mov r11, rsi",
+                        "mov rsp, r9",
+                        "mov r10, [r11 + {REF_INSTANCE}]",
+                        "mov [r14 + {INSTANCE}], r10",
+                        "mov r10, [r10 + {MEMORY0}]",
+                        "mov r15, [r10 + {MEMORY_BASE}]",
+                        $bound,
+                        "mov rax, r8",
+                        $load_fuel,
+                        "call [r11 + {REF_CODE}]",
+                        $store_fuel,
+                        "mov rsp, rbx\n.cfi_def_cfa rsp, 64",
+                        "mov qword ptr [r14 + {HOST_SP}], 0",
+                        "xor edx, edx",
+                        "mov r15, [rsp + 8]\n.cfi_restore r15",
+                        "mov r14, [rsp + 16]\n.cfi_restore r14",
+                        $restore_host,
+                        "mov rbx, [rsp + 40]\n.cfi_restore rbx",
+                        "add rsp, 56\n.cfi_def_cfa_offset 8",
+                        "ret",
+                    )
+                };
+            }
+
+            #[unsafe(naked)]
+            unsafe extern "C" fn enter_direct(
+                _: *mut CallEngine,
+                _: *const VmFuncRef,
+                _: DirectArg,
+                _: DirectArg,
+                _: DirectArg,
+                _: usize,
+            ) -> Answer {
+                enter_direct!("", "")
+            }
+
+            /// With fuel.
+            #[unsafe(naked)]
+            unsafe extern "C" fn enter_direct_metered(
+                _: *mut CallEngine,
+                _: *const VmFuncRef,
+                _: DirectArg,
+                _: DirectArg,
+                _: DirectArg,
+                _: usize,
+            ) -> Answer {
+                enter_direct!(
+                    "mov r12, [r14 + {FUEL}]",
+                    "
+                    mov [r14 + {FUEL}], r12
+                    mov r12, [rbx + 32]
+                    "
+                )
+            }
+
             #[unsafe(naked)]
             unsafe extern "C" fn resume(engine: *mut CallEngine) {
                 thunk!(
                     open_host_frame!(),
-                    "mov rsp, [r14 + {GUEST_SP}]",
+                    "mov rbx, [r14 + {GUEST_SP}]",
                     "mov r10, [r14 + {INSTANCE}]",
                     // The three exits of checks are adjacent.
                     "mov r11d, [r14 + {EXIT}]",
@@ -425,7 +243,7 @@ macro_rules! thunks {
                         "mov dword ptr [r14 + {EXIT}], {HOST_CALL}",
                         $store_args,
                         save_pins!(),
-                        dispatch!(),
+                        dispatch!($pins),
                         load_roles!($bound),
                         $load_results,
                         restore_pins_and_return!(),
@@ -446,6 +264,39 @@ macro_rules! thunks {
                 host_call!(store_int_args!(), load_int_results!())
             }
 
+            /// The pins stay where they are, since the host saves them, but for `r9`. A guest that is
+            /// left behind may go on.
+            #[unsafe(naked)]
+            unsafe extern "C" fn host_call_direct() {
+                thunk!(
+                    guest_side!(),
+                    "cmp qword ptr [r14 + {DISPATCH_ALL}], 0",
+                    "jne {host_call_ints}",
+                    "mov [r14 + {CALLEE}], r11",
+                    "mov dword ptr [r14 + {EXIT}], {HOST_CALL}",
+                    "mov [rsp - 8], rbx",
+                    "mov [rsp - 32], r9",
+                    concat!("lea rbx, [rsp - ", $pins, "]"),
+                    "mov [r14 + {GUEST_SP}], rbx",
+                    "mov rsp, [r14 + {HOST_SP}]",
+                    "mov rdi, r11",
+                    "mov rsi, r14",
+                    "mov r8, rax",
+                    "call [r11 + {REF_DIRECT}]",
+                    "test edx, edx",
+                    "jne 2f",
+                    $reload,
+                    "lea rsp, [rbx + {PINS}]",
+                    "mov r9, [rsp - 32]",
+                    "mov rbx, [rsp - 8]",
+                    "ret",
+                    "2:",
+                    "lea rsp, [rbx + {PINS}]",
+                    save_host_saved_pins!(),
+                    "jmp {leave}",
+                )
+            }
+
             #[unsafe(naked)]
             unsafe extern "C" fn builtin() {
                 thunk!(
@@ -454,7 +305,7 @@ macro_rules! thunks {
                     store_int_args!(),
                     store_float_args!(),
                     save_pins!(),
-                    dispatch!(),
+                    dispatch!($pins),
                     load_roles!($bound),
                     load_int_results!(),
                     load_float_results!(),
@@ -469,7 +320,7 @@ macro_rules! thunks {
                     store_int_args!(),
                     store_float_args!(),
                     save_pins!(),
-                    dispatch!(),
+                    dispatch!($pins),
                     load_roles!($bound),
                     load_int_args!(),
                     load_float_args!(),
@@ -482,24 +333,25 @@ macro_rules! thunks {
                 thunk!(
                     guest_side!(),
                     save_all!(),
-                    dispatch!(),
+                    dispatch!("0"),
                     restore_all_and_return!($bound),
                 )
             }
 
             pub(super) fn thunks(metered: bool) -> Thunks {
                 let thunks = crate::asm::abi::thunks_in_scope! {
-                    exit_frame: $exit_frame,
-                    check_frame: CHECK_FRAME,
+                    exit_frame: PINS + 8,
+                    check_frame: pieces::CHECK_FRAME,
                     outer_host_sp: 0,
-                    exit_fuel: $exit_frame - FUEL_BELOW_TOP,
-                    check_fuel: CHECK_FRAME - FUEL_BELOW_TOP,
-                    traps: traps(),
+                    exit_fuel: PINS + 8 - pieces::FUEL_BELOW_TOP,
+                    check_fuel: pieces::CHECK_FRAME - pieces::FUEL_BELOW_TOP,
+                    traps: traps::traps(),
                 };
                 if metered {
                     Thunks {
                         enter: enter_metered,
                         enter_ints: enter_metered,
+                        enter_direct: enter_direct_metered,
                         ..thunks
                     }
                 } else {
@@ -510,9 +362,28 @@ macro_rules! thunks {
     };
 }
 
-// The frame of an exit: the pins and the return address.
-thunks!(explicit: "mov r13, [r10 + {MEMORY_BOUND}]", "", "", 40);
-thunks!(guard: "", "push r13", "pop r13", 48);
+thunks! {
+    explicit:
+    bound: "mov r13, [r10 + {MEMORY_BOUND}]",
+    pins: 32,
+    save_last: "",
+    restore_last: "",
+    reload: concat!(
+        "mov r10, [r14 + {INSTANCE}]",
+        load_roles!("mov r13, [r10 + {MEMORY_BOUND}]"),
+    ),
+    restore_host: "mov r13, [rsp + 24]",
+}
+thunks! {
+    guard:
+    bound: "",
+    pins: 40,
+    save_last: "mov [rsp - 40], r13",
+    restore_last: "mov r13, [rsp - 40]",
+    // A memory stays where it is as it grows.
+    reload: "",
+    restore_host: "",
+}
 
 const _: () = assert!(ExitCode::LISTENER_AFTER.0 == ExitCode::LISTENER_BEFORE.0 + 1);
 const _: () = assert!(ExitCode::CHECK_ENTRY.0 == ExitCode::CHECK_LOOP.0 + 1);
@@ -524,73 +395,21 @@ unsafe extern "C" fn leave() {
     naked_asm!(
         ".cfi_startproc",
         guest_side!(),
+        "mov edx, {LEFT}",
         "mov rsp, [r14 + {HOST_SP}]",
         ".cfi_def_cfa rsp, 64",
-        "pop qword ptr [r14 + {HOST_SP}]",
-        ".cfi_def_cfa_offset 56",
-        "pop r15\n.cfi_def_cfa_offset 48\n.cfi_restore r15",
-        "pop r14\n.cfi_def_cfa_offset 40\n.cfi_restore r14",
-        "pop r13\n.cfi_def_cfa_offset 32\n.cfi_restore r13",
-        "pop r12\n.cfi_def_cfa_offset 24\n.cfi_restore r12",
-        "pop rbx\n.cfi_def_cfa_offset 16\n.cfi_restore rbx",
-        "pop rbp\n.cfi_def_cfa_offset 8\n.cfi_restore rbp",
+        "mov rax, [rsp]",
+        "mov [r14 + {HOST_SP}], rax",
+        "mov r15, [rsp + 8]\n.cfi_restore r15",
+        "mov r14, [rsp + 16]\n.cfi_restore r14",
+        "mov r13, [rsp + 24]\n.cfi_restore r13",
+        "mov r12, [rsp + 32]\n.cfi_restore r12",
+        "mov rbx, [rsp + 40]\n.cfi_restore rbx",
+        "mov rbp, [rsp + 48]\n.cfi_restore rbp",
+        "add rsp, 56\n.cfi_def_cfa_offset 8",
         "ret",
         ".cfi_endproc",
         HOST_SP = const HOST_SP,
+        LEFT = const Answer::LEFT,
     )
-}
-
-/// Handlers of traps: a site's return address is on top of the stack. `$frame` is how far below
-/// what remains the trapping frame begins.
-macro_rules! traps {
-    ($($name:ident = $trap:ident - $frame:literal;)*) => {
-        $(
-            #[unsafe(naked)]
-            unsafe extern "C" fn $name() {
-                naked_asm!(
-                    ".cfi_startproc",
-                    guest_side!(),
-                    "pop rax",
-                    // In code that pays; elsewhere nobody reads it.
-                    "mov [r14 + {FUEL}], r12",
-                    "mov [r14 + {EXIT_PC}], rax",
-                    "lea rax, [rsp - {frame}]",
-                    "mov [r14 + {GUEST_SP}], rax",
-                    "mov [r14 + {CALLEE}], r11",
-                    "mov dword ptr [r14 + {EXIT}], {exit}",
-                    "jmp {leave}",
-                    ".cfi_endproc",
-                    EXIT_PC = const EXIT_PC,
-                    GUEST_SP = const GUEST_SP,
-                    HOST_SP = const HOST_SP,
-                    CALLEE = const CALLEE,
-                    FUEL = const FUEL,
-                    EXIT = const EXIT,
-                    frame = const $frame,
-                    exit = const ExitCode::TRAP.0 + TrapCode::$trap as u32,
-                    leave = sym leave,
-                )
-            }
-        )*
-
-        /// The handlers, by [`TrapCode`].
-        fn traps() -> [usize; TrapCode::ALL.len()] {
-            let mut traps = [0; TrapCode::ALL.len()];
-            $(traps[TrapCode::$trap as usize] = $name as unsafe extern "C" fn() as usize;)*
-            traps
-        }
-    };
-}
-
-traps! {
-    trap_unreachable = Unreachable - 0;
-    trap_memory_out_of_bounds = MemoryOutOfBounds - 0;
-    trap_table_out_of_bounds = TableOutOfBounds - 0;
-    trap_indirect_call = IndirectCall - 0;
-    trap_integer_overflow = IntegerOverflow - 0;
-    trap_integer_division_by_zero = IntegerDivisionByZero - 0;
-    trap_bad_conversion_to_integer = BadConversionToInteger - 0;
-    // The frame does not exist yet: it looks as if it had room for the return address only.
-    trap_stack_overflow = StackOverflow - 8;
-    trap_bad_address = BadAddress - 0;
 }

@@ -9,7 +9,7 @@ use std::num::NonZeroU64;
 use super::backtrace::CheckTag;
 use super::caller::Caller;
 use super::context::{StoreContext, StoreContextMut};
-use super::run::Machine;
+use super::machine::Machine;
 use super::store::{Store, StoreCore, StoreInner};
 use super::suspend::{Stop, Suspension, suspend_or_trap};
 use super::{poison, run};

@@ -15,7 +15,8 @@ use super::context::StoreContextMut;
 use super::engine::Engine;
 use super::run::{self, Failure};
 use super::store::{Store, StoreInner};
-use crate::asm::abi::{CallEngine, ExitCode, MORE_CELLS, MoreCell, VmFuncRef};
+use super::suspend::NO_FRAME;
+use crate::asm::abi::{Answer, CallEngine, DirectArg, ExitCode, MORE_CELLS, MoreCell, VmFuncRef};
 use crate::error::Result;
 
 /// A transition between host and guest; see [`Store::call_hook`].
@@ -74,7 +75,13 @@ impl<T: 'static> Store<T> {
         let inner = self.inner_mut();
         inner.hook = Some(Box::new(hook));
         let machine = &mut inner.core.machine;
-        machine.set_thunks(enter::<T>, enter_ints::<T>, resume::<T>, dispatch::<T>);
+        machine.set_thunks(
+            enter::<T>,
+            enter_ints::<T>,
+            enter_direct::<T>,
+            resume::<T>,
+            dispatch::<T>,
+        );
     }
 }
 
@@ -85,6 +92,7 @@ struct Kept {
     exit_pc: usize,
     callee: *const VmFuncRef,
     guest_sp: usize,
+    host_sp: usize,
     more: Box<[MoreCell]>,
     ints: [u64; crate::asm::abi::INT_ARGS],
     floats: [[u64; 2]; crate::asm::abi::FLOAT_ARGS],
@@ -103,6 +111,7 @@ impl Kept {
                 exit_pc: (*engine).exit_pc,
                 callee: (*engine).callee,
                 guest_sp: (*engine).guest_sp,
+                host_sp: (*engine).host_sp,
                 more: (&(*engine).more)[..more].into(),
                 ints: (*engine).ints,
                 floats: (*engine).floats,
@@ -121,6 +130,7 @@ impl Kept {
             (*engine).exit_pc = self.exit_pc;
             (*engine).callee = self.callee;
             (*engine).guest_sp = self.guest_sp;
+            (*engine).host_sp = self.host_sp;
             (&mut (*engine).more)[..self.more.len()].copy_from_slice(&self.more);
             (*engine).ints = self.ints;
             (*engine).floats = self.floats;
@@ -156,6 +166,10 @@ unsafe fn failed<T: 'static>(
         let kept = Kept::new(engine, more.min(MORE_CELLS));
         if away && (*engine).guest_sp < (*store.as_ptr()).core.machine.top() {
             (*engine).guest_sp |= CheckTag::AWAY;
+        }
+        // The hook's own calls shall not begin where the guest's do, which may lie there yet.
+        if kept.host_sp == 0 {
+            (*engine).host_sp = (&raw const NO_FRAME) as usize;
         }
         let core = &mut (*store.as_ptr()).core;
         let (failure, suspension) = (core.failure.take(), core.suspension.take());
@@ -244,6 +258,30 @@ unsafe extern "C" fn enter_ints<T: 'static>(
         let more = cells(&of, (*func).sig);
         let run = || (of.thunks().enter_ints)(engine, func, top);
         between::<T>(engine, more, false, run);
+    }
+}
+
+unsafe extern "C" fn enter_direct<T: 'static>(
+    engine: *mut CallEngine,
+    func: *const VmFuncRef,
+    c: DirectArg,
+    b: DirectArg,
+    a: DirectArg,
+    top: usize,
+) -> Answer {
+    // SAFETY: as the thunk in whose place this is.
+    unsafe {
+        let of = engine_of::<T>(engine);
+        let mut value = 0;
+        between::<T>(engine, 0, false, || {
+            let answer = (of.thunks().enter_direct)(engine, func, c, b, a, top);
+            if answer.left == 0 {
+                value = answer.value;
+                (*engine).exit = ExitCode::RETURNED;
+            }
+        });
+        let left = u64::from((*engine).exit != ExitCode::RETURNED);
+        Answer { value, left }
     }
 }
 

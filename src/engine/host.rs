@@ -9,6 +9,7 @@
 )]
 
 use std::any::Any;
+use std::mem::offset_of;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -16,13 +17,15 @@ use std::sync::Arc;
 use super::caller::Caller;
 use super::context::StoreContextMut;
 use super::engine::Engine;
-use super::run::Failure;
+use super::run::{self, Failure};
 use super::store::{StoreCore, StoreInner};
 use super::suspend::{Runner, Suspension};
 use super::values::Val;
 use super::wasm_ty::sealed::Values;
-use super::wasm_ty::{WasmRet, WasmTy, for_each_count};
-use crate::asm::abi::{CallEngine, ExitCode, Place, Places, VmFuncRef};
+use super::wasm_ty::{WasmRet, WasmTy, for_each_count, is_direct};
+use crate::asm::abi::{
+    Answer, CallEngine, Direct, DirectArg, ExitCode, Place, Places, REF_DIRECT, VmFuncRef,
+};
 use crate::error::{Context, Error, Result};
 use crate::ir::types::{FuncType, ValType};
 
@@ -32,15 +35,19 @@ use crate::ir::types::{FuncType, ValType};
 pub(crate) struct HostFunc {
     /// First, so that a pointer to it is one to the whole.
     pub(crate) func_ref: VmFuncRef,
+    /// For the thunk that calls it without the dispatcher.
+    direct: Option<Direct>,
     /// Serves a call whose arguments are in the call engine: 0, or 1 if it failed.
     pub(crate) serve: unsafe extern "C" fn(*const HostFunc, *mut CallEngine) -> u32,
 }
+
+const _: () = assert!(offset_of!(HostFunc, direct) == REF_DIRECT as usize);
 
 /// A host function.
 ///
 /// # Invariants
 ///
-/// `head.serve` takes a pointer to the head of a host function with this `F`, in a store of the
+/// `head.serve` and `head.direct` take a pointer to the head of a host function with this `F`, in a store of the
 /// type of data that `F` was made for.
 #[repr(C)]
 pub(crate) struct HostFuncOf<F: ?Sized> {
@@ -68,10 +75,12 @@ pub(crate) fn sig(handle: &HostFuncHandle) -> u32 {
 }
 
 /// The code behind a host function of a type.
-fn host_thunk(engine: &Engine, ty: &FuncType) -> usize {
+fn host_thunk(engine: &Engine, ty: &FuncType, direct: Option<Direct>) -> usize {
     let thunks = engine.thunks();
     let mut types = ty.params().iter().chain(ty.results());
-    if types.any(|ty| ty.is_float()) {
+    if direct.is_some() {
+        thunks.host_call_direct
+    } else if types.any(|ty| ty.is_float()) {
         thunks.host_call
     } else {
         thunks.host_call_ints
@@ -85,14 +94,27 @@ impl<F: Send + Sync + 'static> HostFuncOf<F> {
         serve: unsafe extern "C" fn(*const HostFunc, *mut CallEngine) -> u32,
         f: F,
     ) -> HostFuncHandle {
+        Self::with_direct(engine, ty, serve, None, f)
+    }
+
+    /// `direct` serves the calls that no dispatcher need see.
+    fn with_direct(
+        engine: &Engine,
+        ty: &FuncType,
+        serve: unsafe extern "C" fn(*const HostFunc, *mut CallEngine) -> u32,
+        direct: Option<Direct>,
+        f: F,
+    ) -> HostFuncHandle {
+        let direct = direct.filter(|_| !run::dispatches_all(engine.config()));
         Arc::new(Self {
             head: HostFunc {
                 func_ref: VmFuncRef {
-                    code: host_thunk(engine, ty),
+                    code: host_thunk(engine, ty, direct),
                     instance: std::ptr::null_mut(),
                     sig: engine.sig(ty),
                     index: 0,
                 },
+                direct,
                 serve,
             },
             f,
@@ -185,6 +207,45 @@ where
             let results = f(Caller::new(context, (*engine).instance), params).into_values()?;
             results.write::<true>(engine, &mut (*store.as_ptr()).core)
         })
+    }
+}
+
+/// Serves calls of a typed host function, without the dispatcher.
+///
+/// # Safety
+///
+/// As [`serve_typed`], but for the arguments; it is one for which [`is_direct`] says yes.
+unsafe extern "C" fn serve_direct<T, P, R, F>(
+    host: *const VmFuncRef,
+    engine: *mut CallEngine,
+    c: DirectArg,
+    b: DirectArg,
+    a: DirectArg,
+) -> Answer
+where
+    T: 'static,
+    P: Values,
+    R: WasmRet,
+    F: Fn(Caller<'_, T>, P) -> R + 'static,
+{
+    let mut value = 0;
+    // SAFETY: the caller's promises.
+    let left = unsafe {
+        let store = NonNull::new_unchecked((*engine).store.cast::<StoreInner<T>>());
+        let f = &(*host.cast::<HostFuncOf<F>>()).f;
+        guarded::<T>(engine, || {
+            let params = P::from_direct([a, b, c], &(*store.as_ptr()).core);
+            let context = StoreContextMut::from_raw(store);
+            let results = f(Caller::new(context, (*engine).instance), params).into_values()?;
+            if const { !R::Values::TYPES.is_empty() } {
+                value = results.to_direct(&mut (*store.as_ptr()).core)?[0].assume_init();
+            }
+            Ok(())
+        })
+    };
+    Answer {
+        value,
+        left: left.into(),
     }
 }
 
@@ -322,7 +383,12 @@ where
         P::TYPES.iter().copied(),
         <R::Values as Values>::TYPES.iter().copied(),
     );
-    HostFuncOf::new(engine, &ty, serve_typed::<T, P, R, F>, f)
+    let direct: Option<Direct> = if const { is_direct::<P, R::Values>() } {
+        Some(serve_direct::<T, P, R, F>)
+    } else {
+        None
+    };
+    HostFuncOf::with_direct(engine, &ty, serve_typed::<T, P, R, F>, direct, f)
 }
 
 /// A closure that can be a host function: of up to 16 [`WasmTy`] parameters, with a [`Caller`]

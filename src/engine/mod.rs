@@ -9,6 +9,7 @@ pub(crate) mod config;
 mod contents;
 pub(crate) mod context;
 pub(crate) mod counters;
+mod direct;
 #[allow(clippy::module_inception, reason = "named for the type in it")]
 pub(crate) mod engine;
 pub(crate) mod errors;
@@ -31,6 +32,7 @@ pub(crate) mod limits;
 mod linear;
 pub(crate) mod linker;
 pub(crate) mod listener;
+mod machine;
 mod mapping;
 pub(crate) mod memory;
 pub(crate) mod module;

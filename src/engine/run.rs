@@ -8,30 +8,26 @@
 //! value stack, and leads back to it.
 #![allow(unsafe_code, reason = "enters compiled code and is entered from it")]
 
-use std::alloc::{Layout, alloc};
 use std::any::Any;
-use std::mem::offset_of;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr::NonNull;
-use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 
 use super::backtrace::{CheckTag, Frames};
 use super::builtins::{self, Progress};
+use super::config::Config;
 use super::counters;
 use super::engine::Engine;
-use super::fuel::{self, Tank};
+use super::fuel;
 use super::func::null_ref;
 use super::host::HostFunc;
 use super::host_stack;
-use super::interrupt::{self, Signal};
+use super::interrupt;
 use super::listener;
 use super::poison;
-use super::stack::ValueStack;
 use super::store::{StoreCore, StoreInner};
 use super::suspend::{NO_FRAME, Stop, Suspension, suspend_or_trap};
-use crate::asm::abi::{CallEngine, Enter, ExitCode, Resume, TrapCode, VmFuncRef, VmInstance};
-use crate::error::{Error, OutOfMemory, Result, Trap};
+use crate::asm::abi::{CallEngine, ExitCode, TrapCode, VmFuncRef, VmInstance};
+use crate::error::{Error, Result, Trap};
 
 /// Why the dispatcher left, until the call that it ends has returned.
 pub(crate) enum Failure {
@@ -42,38 +38,6 @@ pub(crate) enum Failure {
 /// A dispatcher: see [`CallEngine::dispatch`].
 pub(crate) type Dispatch = unsafe extern "C" fn(*mut CallEngine) -> u32;
 
-/// What a store needs to run guests. The call engine is made when it is first needed, the stack at
-/// the first call; executions bring their own.
-///
-/// # Invariants
-///
-/// `state` is null or owned by this. `engine` is null, or `state` set up to run on the stack from
-/// `top` to `limit`: on `stack`, or on that of the execution that runs.
-pub(crate) struct Machine {
-    pub(super) engine: *mut CallEngine,
-    pub(super) state: *mut CallEngine,
-    pub(super) enter: Enter,
-    enter_ints: Enter,
-    pub(super) resume: Resume,
-    stack: Option<ValueStack>,
-    /// Of the stack that is in use.
-    pub(super) top: usize,
-    pub(super) limit: usize,
-    /// That stack is an execution's, which a host function runs that a guest has called.
-    pub(super) nested: bool,
-    pub(super) dispatch: Dispatch,
-    /// The `StoreInner` that this is part of.
-    store: *mut (),
-    /// Told of the call engine, if guests can be interrupted.
-    signal: Option<Arc<Signal>>,
-    pub(super) tank: Tank,
-}
-
-// SAFETY: it owns what it points to.
-unsafe impl Send for Machine {}
-// SAFETY: shared access only reads.
-unsafe impl Sync for Machine {}
-
 /// On the value stack above the first frame of an activation.
 #[repr(C, align(16))]
 #[derive(Clone, Copy)]
@@ -82,6 +46,11 @@ pub(crate) struct Activation {
     /// top.
     pub(crate) guest_sp: usize,
     pub(crate) instance: *mut VmInstance,
+}
+
+/// Whether the dispatcher does more for a host call than to call it.
+pub(super) fn dispatches_all(config: &Config) -> bool {
+    config.poison || config.consume_fuel || config.count_host_calls
 }
 
 /// The dispatcher for a store whose data is a `T`.
@@ -99,141 +68,21 @@ pub(crate) fn dispatcher<T: 'static>(engine: &Engine) -> Dispatch {
     }
 }
 
-impl Machine {
-    pub(crate) fn new(engine: &Engine, dispatch: Dispatch, signal: Option<Arc<Signal>>) -> Self {
-        Self {
-            engine: std::ptr::null_mut(),
-            state: std::ptr::null_mut(),
-            enter: engine.thunks().enter,
-            enter_ints: engine.thunks().enter_ints,
-            resume: engine.thunks().resume,
-            stack: None,
-            top: 0,
-            limit: 0,
-            nested: false,
-            dispatch,
-            store: std::ptr::null_mut(),
-            signal,
-            tank: Tank::default(),
-        }
-    }
-
-    /// Tells it where the store is that it is part of, before the first call.
-    pub(crate) fn set_store(&mut self, store: *mut ()) {
-        self.store = store;
-    }
-
-    /// The call engine.
-    ///
-    /// # Errors
-    ///
-    /// If there is no memory for a stack.
-    #[inline]
-    pub(crate) fn engine(&mut self, engine: &Engine) -> Result<*mut CallEngine> {
-        if self.engine.is_null() {
-            self.set_up(engine)?;
-        }
-        Ok(self.engine)
-    }
-
-    #[cold]
-    fn set_up(&mut self, engine: &Engine) -> Result<()> {
-        let stack = ValueStack::new(engine.config().max_wasm_stack, engine.pool())?;
-        let state = self.prepare(engine)?;
-        self.top = stack.top() as usize;
-        self.limit = stack.limit();
-        // SAFETY: owned by this, and no guest runs.
-        unsafe { (*state).guest_sp = self.top };
-        match &self.signal {
-            Some(signal) => signal.set_limit(self.limit),
-            // SAFETY: as above.
-            None => unsafe { (*state).stack_limit.store(self.limit, Relaxed) },
-        }
-        self.stack = Some(stack);
-        self.engine = state;
-        Ok(())
-    }
-
-    /// The call engine, though there may be no stack for it.
-    ///
-    /// # Errors
-    ///
-    /// If there is no memory.
-    pub(super) fn prepare(&mut self, engine: &Engine) -> Result<*mut CallEngine> {
-        if !self.state.is_null() {
-            return Ok(self.state);
-        }
-        let thunks = engine.thunks();
-        let layout = Layout::new::<CallEngine>();
-        // SAFETY: of this layout; zeros, and nothing in `more`, are a call engine: integers and null
-        // pointers.
-        let mut state = unsafe {
-            let state = alloc(layout);
-            if state.is_null() {
-                return Err(OutOfMemory::new("a store's call engine", layout.size()).into());
-            }
-            state.write_bytes(0, offset_of!(CallEngine, more));
-            Box::from_raw(state.cast::<CallEngine>())
-        };
-        state.dispatch = self.dispatch as usize;
-        state.store = self.store;
-        state.builtin = thunks.builtin;
-        state.listener = thunks.listener;
-        state.check = thunks.check;
-        state.traps = thunks.traps;
-        state.fuel = self.tank.first;
-        self.state = Box::into_raw(state);
-        if let Some(signal) = &self.signal {
-            // SAFETY: detached before it is freed.
-            unsafe { signal.attach(self.state) };
-        }
-        Ok(self.state)
-    }
-
-    /// The call engine, which was [prepared](Self::prepare).
-    pub(super) fn prepared(&self) -> *mut CallEngine {
-        debug_assert!(!self.state.is_null());
-        self.state
-    }
-
-    /// Puts functions in the place of the engine's thunks.
-    pub(super) fn set_thunks(
-        &mut self,
-        enter: Enter,
-        enter_ints: Enter,
-        resume: Resume,
-        dispatch: Dispatch,
-    ) {
-        self.enter = enter;
-        self.enter_ints = enter_ints;
-        self.resume = resume;
-        self.dispatch = dispatch;
-        if !self.state.is_null() {
-            // SAFETY: owned by this, and no guest runs.
-            unsafe { (*self.state).dispatch = dispatch as usize };
-        }
-    }
-
-    /// Where the stack is full.
-    pub(crate) fn limit(&self) -> usize {
-        self.limit
-    }
-
-    /// The stack's top.
-    pub(crate) fn top(&self) -> usize {
-        self.top
-    }
-}
-
-impl Drop for Machine {
-    fn drop(&mut self) {
-        if !self.state.is_null() {
-            if let Some(signal) = &self.signal {
-                signal.detach();
-            }
-            // SAFETY: it came from a box, and no guest runs.
-            drop(unsafe { Box::from_raw(self.state) });
-        }
+/// Notes on the value stack what an activation interrupts, where that begins.
+///
+/// # Safety
+///
+/// `engine` is that of a store.
+#[inline(always)]
+pub(super) unsafe fn begin_activation(engine: *const CallEngine) -> usize {
+    // SAFETY: the stack has room: frames leave a reserve.
+    unsafe {
+        let top = ((*engine).guest_sp & !15) - size_of::<Activation>();
+        // Field by field: a vector assembled in memory would wait for its halves.
+        let outer = top as *mut Activation;
+        (*outer).guest_sp = (*engine).guest_sp;
+        (*outer).instance = (*engine).instance;
+        top
     }
 }
 
@@ -308,11 +157,7 @@ unsafe fn call_guest<T: 'static, const INTS: bool>(
     unsafe {
         let core = &raw mut (*store.as_ptr()).core;
         let (guest_sp, instance) = ((*engine).guest_sp, (*engine).instance);
-        let top = (guest_sp & !15) - size_of::<Activation>();
-        // Field by field: a vector assembled in memory would wait for its halves.
-        let outer = top as *mut Activation;
-        (*outer).guest_sp = guest_sp;
-        (*outer).instance = instance;
+        let top = begin_activation(engine);
         let machine = &(*core).machine;
         let enter = if INTS {
             machine.enter_ints
@@ -391,7 +236,7 @@ pub(super) unsafe fn take_failure(core: *mut StoreCore) -> Failure {
 ///
 /// As [`failed`].
 #[cold]
-unsafe fn ended(core: *mut StoreCore, engine: *mut CallEngine, top: usize) -> Error {
+pub(super) unsafe fn ended(core: *mut StoreCore, engine: *mut CallEngine, top: usize) -> Error {
     // SAFETY: the caller's promises.
     unsafe {
         (*core).count_end((*engine).exit);

@@ -8,12 +8,14 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use super::context::AsContextMut;
+use super::direct;
 use super::execution::Execution;
 use super::func::Func;
 use super::future::Task;
 use super::run;
 use super::store::wrong_store;
-use super::wasm_ty::{WasmParams, WasmResults};
+use super::wasm_ty::{WasmParams, WasmResults, is_direct};
+use crate::asm::abi::DIRECT_ARGS;
 use crate::error::Result;
 
 /// A [`Func`] whose parameters and results are known to be `Params` and `Results`: from
@@ -78,8 +80,14 @@ impl<Params: WasmParams, Results: WasmResults> TypedFunc<Params, Results> {
         let engine = core.machine.engine(&core.engine)?;
         // SAFETY: the function is of this store and has these parameters and results.
         unsafe {
+            let record = self.func.record();
+            if const { is_direct::<Params, Results>() } && !record.as_ref().instance.is_null() {
+                let args = params.to_direct(core)?;
+                let result = direct::call_direct(store.as_ptr(), engine, record, args)?;
+                return Ok(Results::from_direct([result; DIRECT_ARGS], store.core()));
+            }
             params.write::<false>(engine, core)?;
-            let (store_ptr, record) = (store.as_ptr(), self.func.record());
+            let store_ptr = store.as_ptr();
             if const { Params::INTS && Results::INTS } {
                 run::call::<_, true>(store_ptr, engine, record)?;
             } else {

@@ -11,7 +11,7 @@
 use super::externref::ExternRef;
 use super::func::Func;
 use super::store::StoreCore;
-use crate::asm::abi::{CallEngine, Place, Places};
+use crate::asm::abi::{CallEngine, DIRECT_ARGS, DirectArg, Place, Places};
 use crate::error::{Error, Result};
 use crate::ir::types::ValType;
 
@@ -33,7 +33,7 @@ impl<V: sealed::Values> WasmResults for V {}
 impl<V: sealed::IntoValues> WasmRet for V {}
 
 pub(crate) mod sealed {
-    use super::{CallEngine, Error, Result, StoreCore, ValType};
+    use super::{CallEngine, DIRECT_ARGS, DirectArg, Error, Result, StoreCore, ValType};
 
     pub trait Bits: Send + Sized + 'static {
         const TYPE: ValType;
@@ -58,6 +58,28 @@ pub(crate) mod sealed {
 
         /// Whether none travels in a float register.
         const INTS: bool;
+
+        /// The values where they are to travel in registers, between host and guest too.
+        ///
+        /// # Errors
+        ///
+        /// As `write`.
+        ///
+        /// # Panics
+        ///
+        /// If there are more than [`DIRECT_ARGS`].
+        fn to_direct(self, store: &mut StoreCore) -> Result<[DirectArg; DIRECT_ARGS]>;
+
+        /// Undoes [`Values::to_direct`].
+        ///
+        /// # Panics
+        ///
+        /// If there are more than [`DIRECT_ARGS`].
+        ///
+        /// # Safety
+        ///
+        /// They are values of these types of the store.
+        unsafe fn from_direct(values: [DirectArg; DIRECT_ARGS], store: &StoreCore) -> Self;
 
         /// Writes the values where parameters, or `RESULTS`, travel.
         ///
@@ -175,6 +197,12 @@ impl Bits for Option<ExternRef> {
     }
 }
 
+/// Whether calls with these parameters and results keep them in registers; see
+/// [`Thunks::enter_direct`](crate::asm::abi::Thunks::enter_direct).
+pub(crate) const fn is_direct<P: Values, R: Values>() -> bool {
+    P::INTS && P::TYPES.len() <= DIRECT_ARGS && R::INTS && R::TYPES.len() <= 1
+}
+
 /// Where values of these types travel.
 const fn places<const N: usize>(types: [ValType; N], results: bool) -> [Place; N] {
     let mut next = if results {
@@ -255,6 +283,17 @@ impl<A: WasmTy> Values for A {
     const INTS: bool = !A::TYPE.is_float();
 
     #[inline]
+    fn to_direct(self, store: &mut StoreCore) -> Result<[DirectArg; DIRECT_ARGS]> {
+        (self,).to_direct(store)
+    }
+
+    #[inline]
+    unsafe fn from_direct(values: [DirectArg; DIRECT_ARGS], store: &StoreCore) -> Self {
+        // SAFETY: the caller's promise.
+        unsafe { <(A,)>::from_direct(values, store).0 }
+    }
+
+    #[inline]
     unsafe fn write<const RESULTS: bool>(
         self,
         engine: *mut CallEngine,
@@ -281,6 +320,21 @@ macro_rules! tuples {
         impl<$($name: WasmTy),*> Values for ($($name,)*) {
             const TYPES: &'static [ValType] = &[$($name::TYPE),*];
             const INTS: bool = true $(&& !$name::TYPE.is_float())*;
+
+            #[inline]
+            fn to_direct(self, store: &mut StoreCore) -> Result<[DirectArg; DIRECT_ARGS]> {
+                let mut values = [DirectArg::uninit(); DIRECT_ARGS];
+                let slots: &mut [DirectArg] = &mut values;
+                $(slots[$n].write(self.$n.to_bits(store)?);)*
+                Ok(values)
+            }
+
+            #[inline]
+            #[allow(clippy::unused_unit, reason = "the empty list")]
+            unsafe fn from_direct(values: [DirectArg; DIRECT_ARGS], store: &StoreCore) -> Self {
+                // SAFETY: the caller's promise.
+                ($(unsafe { $name::from_bits(values.as_slice()[$n].assume_init(), store) },)*)
+            }
 
             #[inline]
             unsafe fn write<const RESULTS: bool>(

@@ -3,6 +3,7 @@
 mod backtraces;
 mod calls;
 mod counters;
+mod direct;
 mod executions;
 mod fuel;
 mod futures;

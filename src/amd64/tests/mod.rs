@@ -6,6 +6,7 @@
 
 #[cfg(all(target_arch = "x86_64", unix))]
 mod checks;
+mod direct;
 mod disasm;
 mod encoding;
 #[cfg(all(target_arch = "x86_64", unix))]
