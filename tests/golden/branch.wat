@@ -172,8 +172,8 @@
 ;;      add rsp, 0x18
 ;;      ret
 ;; $many_results
-;;      mov [r14+0x170], rdi
-;;      mov [r14+0x168], r8d
+;;      mov [r14+0x178], rdi
+;;      mov [r14+0x170], r8d
 ;;      movaps xmm1, xmm9
 ;;      movaps xmm0, xmm8
 ;;      mov rcx, rdi
@@ -294,8 +294,8 @@
 ;;      add sp, sp, #0x20
 ;;      ret
 ;; $many_results
-;;      str x1, [x28, #0x170]
-;;      str w2, [x28, #0x168]
+;;      str x1, [x28, #0x178]
+;;      str w2, [x28, #0x170]
 ;;      fmov d1, d9
 ;;      fmov d0, d8
 ;;      mov w0, w2

@@ -68,8 +68,8 @@
 ;; $many
 ;;      mov r11d, 0x41100000
 ;;      movd xmm0, r11d
-;;      mov qword ptr [r14+0x170], 8
-;;      mov dword ptr [r14+0x168], 7
+;;      mov qword ptr [r14+0x178], 8
+;;      mov dword ptr [r14+0x170], 7
 ;;      mov r8d, 6
 ;;      mov edi, 5
 ;;      mov esi, 4
@@ -144,9 +144,9 @@
 ;; $many
 ;;      fmov s0, #9.0
 ;;      mov w17, #0x8
-;;      str x17, [x28, #0x170]
+;;      str x17, [x28, #0x178]
 ;;      mov w17, #0x7
-;;      str w17, [x28, #0x168]
+;;      str w17, [x28, #0x170]
 ;;      mov w5, #0x6
 ;;      mov w4, #0x5
 ;;      mov w3, #0x4
