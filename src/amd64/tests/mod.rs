@@ -6,6 +6,7 @@
 
 #[cfg(all(target_arch = "x86_64", unix))]
 mod checks;
+#[cfg(all(target_arch = "x86_64", unix))]
 mod direct;
 mod disasm;
 mod encoding;
