@@ -64,17 +64,12 @@ macro_rules! thunks {
                     concat!(
                         "
                         mov [rsp - 8], rbx
+                        mov [rsp - 16], rbp
+                        mov [rsp - 24], r12
                         mov [rsp - 32], r9
                         ",
-                        save_host_saved_pins!()
+                        $save
                     )
-                };
-            }
-
-            /// The pins that C functions save, but for `rbx`.
-            macro_rules! save_host_saved_pins {
-                () => {
-                    concat!("mov [rsp - 16], rbp\nmov [rsp - 24], r12\n", $save)
                 };
             }
 
@@ -148,63 +143,53 @@ macro_rules! thunks {
             /// in, and with its pins as they were: nothing need be loaded to find the one, nor to
             /// restore the others.
             macro_rules! enter_direct {
-                ($load_fuel:literal, $store_fuel:literal) => {
-                    thunk!(
-                        open_host_frame!("mov qword ptr [rsp - 56], 0"),
-                        "mov r11, rsi",
-                        "mov rsp, r9",
-                        "mov r10, [r11 + {REF_INSTANCE}]",
-                        "mov [r14 + {INSTANCE}], r10",
-                        "mov r10, [r10 + {MEMORY0}]",
-                        "mov r15, [r10 + {MEMORY_BASE}]",
-                        $bound,
-                        "mov rax, r8",
-                        $load_fuel,
-                        "call [r11 + {REF_CODE}]",
-                        $store_fuel,
-                        "mov rsp, rbx\n.cfi_def_cfa rsp, 64",
-                        "mov qword ptr [r14 + {HOST_SP}], 0",
-                        "xor edx, edx",
-                        "mov r15, [rsp + 8]\n.cfi_restore r15",
-                        "mov r14, [rsp + 16]\n.cfi_restore r14",
-                        $restore_host,
-                        "mov rbx, [rsp + 40]\n.cfi_restore rbx",
-                        "add rsp, 56\n.cfi_def_cfa_offset 8",
-                        "ret",
-                    )
+                ($name:ident: $load_fuel:literal, $store_fuel:literal) => {
+                    #[unsafe(naked)]
+                    unsafe extern "C" fn $name(
+                        _: *mut CallEngine,
+                        _: *const VmFuncRef,
+                        _: DirectArg,
+                        _: DirectArg,
+                        _: DirectArg,
+                        _: usize,
+                    ) -> Answer {
+                        thunk!(
+                            open_host_frame!("mov qword ptr [rsp - 56], 0"),
+                            "mov r11, rsi",
+                            "mov rsp, r9",
+                            "mov r10, [r11 + {REF_INSTANCE}]",
+                            "mov [r14 + {INSTANCE}], r10",
+                            "mov r10, [r10 + {MEMORY0}]",
+                            "mov r15, [r10 + {MEMORY_BASE}]",
+                            $bound,
+                            "mov rax, r8",
+                            $load_fuel,
+                            "call [r11 + {REF_CODE}]",
+                            $store_fuel,
+                            "mov rsp, rbx\n.cfi_def_cfa rsp, 64",
+                            "mov qword ptr [r14 + {HOST_SP}], 0",
+                            "xor edx, edx",
+                            "mov r15, [rsp + 8]\n.cfi_restore r15",
+                            "mov r14, [rsp + 16]\n.cfi_restore r14",
+                            $restore_host,
+                            "mov rbx, [rsp + 40]\n.cfi_restore rbx",
+                            "add rsp, 56\n.cfi_def_cfa_offset 8",
+                            "ret",
+                        )
+                    }
                 };
             }
 
-            #[unsafe(naked)]
-            unsafe extern "C" fn enter_direct(
-                _: *mut CallEngine,
-                _: *const VmFuncRef,
-                _: DirectArg,
-                _: DirectArg,
-                _: DirectArg,
-                _: usize,
-            ) -> Answer {
-                enter_direct!("", "")
-            }
-
-            /// With fuel.
-            #[unsafe(naked)]
-            unsafe extern "C" fn enter_direct_metered(
-                _: *mut CallEngine,
-                _: *const VmFuncRef,
-                _: DirectArg,
-                _: DirectArg,
-                _: DirectArg,
-                _: usize,
-            ) -> Answer {
-                enter_direct!(
-                    "mov r12, [r14 + {FUEL}]",
-                    "
-                    mov [r14 + {FUEL}], r12
-                    mov r12, [rbx + 32]
-                    "
-                )
-            }
+            enter_direct!(enter_direct: "", "");
+            // With fuel.
+            enter_direct!(
+                enter_direct_metered:
+                "mov r12, [r14 + {FUEL}]",
+                "
+                mov [r14 + {FUEL}], r12
+                mov r12, [rbx + 32]
+                "
+            );
 
             #[unsafe(naked)]
             unsafe extern "C" fn resume(engine: *mut CallEngine) {
@@ -264,8 +249,9 @@ macro_rules! thunks {
                 host_call!(store_int_args!(), load_int_results!())
             }
 
-            /// The pins stay where they are, since the host saves them, but for `r9`. A guest that is
-            /// left behind may go on.
+            /// The pins stay where they are, since the host saves them, but for `r9`, and for `rbx`,
+            /// which holds the stack's pointer. A guest that is left behind may go on, so all are
+            /// saved then.
             #[unsafe(naked)]
             unsafe extern "C" fn host_call_direct() {
                 thunk!(
@@ -283,16 +269,15 @@ macro_rules! thunks {
                     "mov rsi, r14",
                     "mov r8, rax",
                     "call [r11 + {REF_DIRECT}]",
-                    "test edx, edx",
-                    "jne 2f",
-                    $reload,
                     "lea rsp, [rbx + {PINS}]",
                     "mov r9, [rsp - 32]",
                     "mov rbx, [rsp - 8]",
+                    "test edx, edx",
+                    "jne 2f",
+                    $reload,
                     "ret",
                     "2:",
-                    "lea rsp, [rbx + {PINS}]",
-                    save_host_saved_pins!(),
+                    save_pins!(),
                     "jmp {leave}",
                 )
             }

@@ -110,57 +110,50 @@ macro_rules! thunks_of_mode {
             }
 
             macro_rules! enter_direct {
-                ($load_fuel:expr, $store_fuel:expr) => {
-                    thunk!(
-                        save_host!(),
-                        host_frame!(),
-                        "
-                        mov x17, x1
-                        mov sp, x5
-                        ldr x16, [x17, {ref_instance}]
-                        str x16, [x28, {instance}]
-                        ",
-                        load_roles!($mode),
-                        "
-                        mov x0, x4
-                        mov x1, x3
-                        ",
-                        $load_fuel,
-                        "
-                        ldr x16, [x17, {ref_code}]
-                        blr x16
-                        ",
-                        $store_fuel,
-                        "mov x1, 0",
-                        return_to_host!(),
-                    )
+                ($name:ident: $load_fuel:expr, $store_fuel:expr) => {
+                    #[unsafe(naked)]
+                    unsafe extern "C" fn $name(
+                        _: *mut CallEngine,
+                        _: *const VmFuncRef,
+                        _: DirectArg,
+                        _: DirectArg,
+                        _: DirectArg,
+                        _: usize,
+                    ) -> Answer {
+                        thunk!(
+                            save_host!(),
+                            host_frame!(),
+                            "
+                            mov x17, x1
+                            mov sp, x5
+                            ldr x16, [x17, {ref_instance}]
+                            str x16, [x28, {instance}]
+                            ",
+                            load_roles!($mode),
+                            "
+                            mov x0, x4
+                            mov x1, x3
+                            ",
+                            $load_fuel,
+                            "
+                            ldr x16, [x17, {ref_code}]
+                            blr x16
+                            ",
+                            $store_fuel,
+                            "mov x1, 0",
+                            return_to_host!(),
+                        )
+                    }
                 };
             }
 
-            #[unsafe(naked)]
-            unsafe extern "C" fn enter_direct(
-                _: *mut CallEngine,
-                _: *const VmFuncRef,
-                _: DirectArg,
-                _: DirectArg,
-                _: DirectArg,
-                _: usize,
-            ) -> Answer {
-                enter_direct!("", "")
-            }
-
-            /// With fuel.
-            #[unsafe(naked)]
-            unsafe extern "C" fn enter_direct_metered(
-                _: *mut CallEngine,
-                _: *const VmFuncRef,
-                _: DirectArg,
-                _: DirectArg,
-                _: DirectArg,
-                _: usize,
-            ) -> Answer {
-                enter_direct!("ldr x25, [x28, {fuel}]", "str x25, [x28, {fuel}]")
-            }
+            enter_direct!(enter_direct: "", "");
+            // With fuel.
+            enter_direct!(
+                enter_direct_metered:
+                "ldr x25, [x28, {fuel}]",
+                "str x25, [x28, {fuel}]"
+            );
 
             /// Loads every argument register, since it may be a listener that goes on.
             #[unsafe(naked)]
@@ -219,8 +212,8 @@ macro_rules! thunks_of_mode {
                 host_call!(store_int_args!(), load_int_results!())
             }
 
-            /// The pins stay where they are, since the host saves them, but for `x19`. A guest that
-            /// is left behind may go on.
+            /// The pins stay where they are, since the host saves them, but for `x19`, which holds
+            /// the stack's pointer. A guest that is left behind may go on, so all are saved then.
             #[unsafe(naked)]
             unsafe extern "C" fn host_call_direct() {
                 thunk!(
@@ -247,14 +240,16 @@ macro_rules! thunks_of_mode {
                     ldr x16, [x17, {ref_direct}]
                     blr x16
                     mov sp, x19
+                    ",
+                    close_exit_frame!($mode),
+                    "
                     cbnz x1, 3f
                     ldr x16, [x28, {instance}]
                     ",
                     load_roles!($mode),
-                    close_exit_frame!($mode),
                     "ret",
                     "3:",
-                    save_pins_but_x19!($mode),
+                    save_pins!($mode),
                     "b {leave}",
                 )
             }

@@ -72,23 +72,14 @@ impl PagesMut {
 
     #[cfg(target_os = "linux")]
     fn advise(&self, range: Range<usize>, advice: i32) {
+        /// Pages have this size or a multiple of it; the system wants the beginning of one.
+        const MIN_PAGE: usize = 4096;
         assert!(range.start <= range.end && range.end <= self.len());
         let start = range.start & !(MIN_PAGE - 1);
         // SAFETY: pages of this mapping; neither advice changes what they hold.
-        unsafe {
-            let start = self.0.start.add(start);
-            libc::madvise(
-                start.cast(),
-                range.end - start.offset_from_unsigned(self.0.start),
-                advice,
-            );
-        }
+        unsafe { libc::madvise(self.0.start.add(start).cast(), range.end - start, advice) };
     }
 }
-
-/// Pages have this size or a multiple of it, which the system then takes for the page's beginning.
-#[cfg(target_os = "linux")]
-const MIN_PAGE: usize = 4096;
 
 impl Pages {
     /// The pages, to be written and not executed any more.

@@ -5,7 +5,7 @@
 
 use std::ptr::NonNull;
 
-use super::run::{begin_activation, check_nested, ended};
+use super::run::{begin_activation, ended, nested};
 use super::store::StoreInner;
 use crate::asm::abi::{CallEngine, DIRECT_ARGS, DirectArg, VmFuncRef};
 use crate::error::Result;
@@ -64,24 +64,23 @@ unsafe fn call_direct_nested<T: 'static>(
     func: NonNull<VmFuncRef>,
     [a, b, c]: [DirectArg; DIRECT_ARGS],
 ) -> Result<DirectArg> {
-    check_nested()?;
-    // SAFETY: the caller's promises. Should the host function fail, the engine still tells which
-    // it was.
-    unsafe {
-        let core = &raw mut (*store.as_ptr()).core;
-        let (callee, host_sp) = ((*engine).callee, (*engine).host_sp);
-        let (guest_sp, instance) = ((*engine).guest_sp, (*engine).instance);
-        let base = begin_activation(engine);
-        let answer = ((*core).machine.enter_direct)(engine, func.as_ptr(), c, b, a, base);
-        (*engine).host_sp = host_sp;
-        let outcome = if answer.left == 0 {
+    let call = || {
+        // SAFETY: the caller's promises.
+        unsafe {
+            let core = &raw mut (*store.as_ptr()).core;
+            let host_sp = (*engine).host_sp;
+            let (guest_sp, instance) = ((*engine).guest_sp, (*engine).instance);
+            let base = begin_activation(engine);
+            let answer = ((*core).machine.enter_direct)(engine, func.as_ptr(), c, b, a, base);
+            (*engine).host_sp = host_sp;
+            if answer.left != 0 {
+                return Err(ended(core, engine, base));
+            }
             (*engine).guest_sp = guest_sp;
             (*engine).instance = instance;
             Ok(DirectArg::new(answer.value))
-        } else {
-            Err(ended(core, engine, base))
-        };
-        (*engine).callee = callee;
-        outcome
-    }
+        }
+    };
+    // SAFETY: as above.
+    unsafe { nested(engine, call) }
 }

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use super::caller::Caller;
 use super::context::StoreContextMut;
 use super::engine::Engine;
-use super::run::{self, Failure};
+use super::run::Failure;
 use super::store::{StoreCore, StoreInner};
 use super::suspend::{Runner, Suspension};
 use super::values::Val;
@@ -47,8 +47,8 @@ const _: () = assert!(offset_of!(HostFunc, direct) == REF_DIRECT as usize);
 ///
 /// # Invariants
 ///
-/// `head.serve` and `head.direct` take a pointer to the head of a host function with this `F`, in a store of the
-/// type of data that `F` was made for.
+/// `head.serve` and `head.direct` take a pointer to the head of a host function with this `F`, in a
+/// store of the type of data that `F` was made for.
 #[repr(C)]
 pub(crate) struct HostFuncOf<F: ?Sized> {
     head: HostFunc,
@@ -105,7 +105,6 @@ impl<F: Send + Sync + 'static> HostFuncOf<F> {
         direct: Option<Direct>,
         f: F,
     ) -> HostFuncHandle {
-        let direct = direct.filter(|_| !run::dispatches_all(engine.config()));
         Arc::new(Self {
             head: HostFunc {
                 func_ref: VmFuncRef {

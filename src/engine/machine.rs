@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::engine::Engine;
 use super::fuel::Tank;
 use super::interrupt::Signal;
-use super::run::{Activation, Dispatch};
+use super::run::{Activation, Dispatch, dispatches_all};
 use super::stack::ValueStack;
 use crate::asm::abi::{CallEngine, Enter, EnterDirect, Resume};
 use crate::error::{OutOfMemory, Result};
@@ -66,7 +66,7 @@ impl Machine {
             limit: 0,
             nested: false,
             dispatch,
-            dispatch_all: false,
+            dispatch_all: dispatches_all(engine.config()),
             store: std::ptr::null_mut(),
             signal,
             tank: Tank::default(),

@@ -133,12 +133,29 @@ unsafe fn call_nested<T: 'static, const INTS: bool>(
     engine: *mut CallEngine,
     func: NonNull<VmFuncRef>,
 ) -> Result<()> {
+    // SAFETY: the caller's promises.
+    unsafe { nested(engine, || call_guest::<T, INTS>(store, engine, func)) }
+}
+
+/// Runs `call`, unless the host's stack is nearly exhausted.
+///
+/// # Errors
+///
+/// A trap, or those of `call`.
+///
+/// # Safety
+///
+/// `engine` is that of a store.
+pub(super) unsafe fn nested<R>(
+    engine: *mut CallEngine,
+    call: impl FnOnce() -> Result<R>,
+) -> Result<R> {
     check_nested()?;
-    // SAFETY: the caller's promises. Should the host function fail, the engine still tells which
-    // it was.
+    // SAFETY: the caller's promise. Should the host function that runs fail, the engine still
+    // tells which it was.
     unsafe {
         let callee = (*engine).callee;
-        let outcome = call_guest::<T, INTS>(store, engine, func);
+        let outcome = call();
         (*engine).callee = callee;
         outcome
     }

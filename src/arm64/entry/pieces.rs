@@ -165,26 +165,6 @@ macro_rules! close_exit_frame {
     };
 }
 
-/// What `open_exit_frame` left out.
-macro_rules! save_pins_but_x19 {
-    (Explicit) => {
-        "
-        str x20, [sp, #8]
-        stp x21, x22, [sp, #16]
-        stp x23, x24, [sp, #32]
-        str x25, [sp, #48]
-        "
-    };
-    (Guard) => {
-        "
-        str x20, [sp, #8]
-        stp x21, x22, [sp, #16]
-        stp x23, x24, [sp, #32]
-        stp x25, x26, [sp, #48]
-        "
-    };
-}
-
 /// Undoes `save_pins` and goes on in the guest.
 macro_rules! return_to_guest {
     (Explicit) => {
