@@ -12,7 +12,7 @@ use std::fmt::{self, Debug, Display};
 pub use backtrace::{FrameInfo, WasmBacktrace};
 pub use context::Context;
 pub use memory::OutOfMemory;
-pub(crate) use memory::{try_box, try_reserve, try_with_capacity};
+pub(crate) use memory::{try_box, try_renew, try_reserve, try_with_capacity};
 pub use trap::{I32Exit, Trap};
 
 /// [`std::result::Result`] with this crate's [`Error`].

@@ -10,7 +10,7 @@
 
 use super::abi::TrapCode;
 use super::sites::Sites;
-use crate::error::{OutOfMemory, try_reserve};
+use crate::error::{OutOfMemory, try_renew, try_reserve};
 
 /// A place in the code of the current function, bound or not yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +75,8 @@ pub(crate) struct CodeBuf {
     cur: *mut u8,
     full: *mut u8,
     labels: Vec<u32>,
+    /// Items that each list has room for at least.
+    room: usize,
     /// Where a label was bound last, to which code may come from elsewhere.
     bound: u32,
     pub(crate) fixups: Vec<Fixup>,
@@ -100,6 +102,7 @@ impl CodeBuf {
             full: std::ptr::null_mut(),
             bytes,
             labels: Vec::new(),
+            room: 0,
             bound: UNBOUND,
             fixups: Vec::new(),
             colds: Vec::new(),
@@ -142,16 +145,27 @@ impl CodeBuf {
         targets: usize,
     ) -> Result<(), OutOfMemory> {
         self.clear_lists();
+        let most = records + labels + targets;
+        if most > self.room {
+            self.renew_lists(most)?;
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn renew_lists(&mut self, most: usize) -> Result<(), OutOfMemory> {
         if self.bytes.capacity() == 0 {
             try_reserve(&mut self.bytes, FIRST, WHAT)?;
             self.cur = self.bytes.as_mut_ptr();
             self.full = full(&mut self.bytes);
         }
-        try_reserve(&mut self.labels, labels + records + targets, WHAT)?;
-        try_reserve(&mut self.fixups, records + targets, WHAT)?;
-        try_reserve(&mut self.colds, records, WHAT)?;
-        try_reserve(&mut self.relocs, records, WHAT)?;
-        self.sites.make_room(records)
+        try_renew(&mut self.labels, most, WHAT)?;
+        try_renew(&mut self.fixups, most, WHAT)?;
+        try_renew(&mut self.colds, most, WHAT)?;
+        try_renew(&mut self.relocs, most, WHAT)?;
+        self.sites.make_room(most)?;
+        self.room = most;
+        Ok(())
     }
 
     /// # Errors

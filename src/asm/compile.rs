@@ -13,7 +13,7 @@ use super::memory::CheckedLocals;
 use super::regs::{Reg, RegFile};
 use super::repeat::ShortLoop;
 use super::stack::{LocalState, Operand, Registers};
-use crate::error::{OutOfMemory, try_reserve};
+use crate::error::{OutOfMemory, try_renew};
 use crate::ir::fuel::Costs;
 use crate::ir::func::Func;
 use crate::ir::module::ModuleInfo;
@@ -173,16 +173,13 @@ impl<I: Isa> Emitter<I> {
         let buf = self.isa.buf();
         buf.make_room(records, func.labels.len(), targets)?;
         let st = &mut self.state;
-        st.operands.clear();
-        st.locals.clear();
-        st.checks.clear();
         let what = "a function's values";
         if cx.options.metered || cx.options.interruptible {
-            try_reserve(&mut st.checks, records, what)?;
+            try_renew(&mut st.checks, records, what)?;
         }
-        try_reserve(&mut st.operands, func.max_height as usize, what)?;
-        try_reserve(&mut st.locals, func.locals.len(), what)?;
-        try_reserve(&mut st.targets, targets, what)
+        try_renew(&mut st.operands, func.max_height as usize, what)?;
+        try_renew(&mut st.locals, func.locals.len(), what)?;
+        try_renew(&mut st.targets, targets, what)
     }
 }
 

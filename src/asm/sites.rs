@@ -4,7 +4,7 @@
 //! wasm offset (zigzag, from the body's start).
 
 use super::code::Site;
-use crate::error::{OutOfMemory, try_reserve};
+use crate::error::{OutOfMemory, try_renew};
 
 /// A function's sites, encoded as they come. Cold ones come after the body, so both deltas may be
 /// large, but the code offsets ascend.
@@ -40,7 +40,7 @@ impl Sites {
     ///
     /// If the host has no memory.
     pub(crate) fn make_room(&mut self, sites: usize) -> Result<(), OutOfMemory> {
-        try_reserve(&mut self.bytes, 2 * sites, "a function's sites")
+        try_renew(&mut self.bytes, 2 * sites, "a function's sites")
     }
 
     #[inline]

@@ -61,6 +61,33 @@ pub(crate) fn try_reserve<V>(
     grow(items, count, what)
 }
 
+/// Room for `count` items in a vector whose items are not needed any more. What it had is given
+/// back first: `realloc` would copy all of it, and so touch pages that were never written.
+///
+/// # Errors
+///
+/// If the host has no memory.
+#[inline]
+pub(crate) fn try_renew<V>(
+    items: &mut Vec<V>,
+    count: usize,
+    what: &'static str,
+) -> Result<(), OutOfMemory> {
+    #[cold]
+    fn renew<V>(items: &mut Vec<V>, count: usize, what: &'static str) -> Result<(), OutOfMemory> {
+        // At least twice as much, so that it happens seldom.
+        let count = count.max(2 * items.capacity());
+        *items = Vec::new();
+        *items = try_with_capacity(count, what)?;
+        Ok(())
+    }
+    items.clear();
+    if items.capacity() >= count {
+        return Ok(());
+    }
+    renew(items, count, what)
+}
+
 /// An empty vector with room for `count` items.
 ///
 /// # Errors
@@ -85,4 +112,29 @@ pub(crate) fn try_box<V: Clone>(items: &[V], what: &'static str) -> Result<Box<[
     let mut copy = try_with_capacity(items.len(), what)?;
     copy.extend_from_slice(items);
     Ok(copy.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_renewed_list_is_empty_and_has_room() {
+        let mut items = vec![1u8, 2, 3];
+        let capacity = items.capacity();
+        assert_eq!(try_renew(&mut items, capacity, "items"), Ok(()));
+        assert_eq!((items.len(), items.capacity()), (0, capacity));
+        items.push(4);
+        assert_eq!(try_renew(&mut items, capacity + 1, "items"), Ok(()));
+        assert!(items.is_empty() && items.capacity() >= 2 * capacity);
+    }
+
+    #[test]
+    fn a_list_that_cannot_be_renewed_can_be_used_again() {
+        let mut items = vec![1u64];
+        let refused = try_renew(&mut items, usize::MAX / 16, "items").unwrap_err();
+        assert_eq!(refused.requested_allocation_size(), usize::MAX / 16 * 8);
+        assert!(items.is_empty());
+        assert_eq!(try_renew(&mut items, 1, "items"), Ok(()));
+    }
 }

@@ -60,6 +60,7 @@ impl Lowering {
         let range = body.range();
         let (start, end) = (range.start, range.end);
         out.clear();
+        out.records.start(end - start)?;
         out.index = body.index;
         out.ty = body.ty;
         out.body_pos = pos(start as u64);
@@ -106,12 +107,13 @@ impl Lowering {
 }
 
 impl Func {
+    /// Forgets all but the records.
     fn clear(&mut self) {
         let Self {
             index: _,
             ty: _,
             body_pos: _,
-            records,
+            records: _,
             labels,
             targets,
             locals,
@@ -120,7 +122,6 @@ impl Func {
             v128,
             call_weight,
         } = self;
-        records.clear();
         labels.clear();
         targets.clear();
         locals.clear();
@@ -283,14 +284,12 @@ impl<'m> Lowerer<'m> {
 
     /// Takes the next operators, as many as there is room for their records.
     fn steps<const METERED: bool>(&mut self) {
-        /// Bytes of operators, each of which makes at most [`RECORDS`] records.
-        const BYTES: u32 = 256;
-        /// Two, and one that pays.
-        const RECORDS: usize = 3;
+        /// Bytes of operators, each of which makes at most two records, and one that pays.
+        const BYTES: u32 = 128;
 
         let end = self.end().min(self.next.saturating_add(BYTES));
         let operators = end.saturating_sub(self.next) as usize;
-        if let Err(error) = self.recorder.reserve(operators, RECORDS) {
+        if let Err(error) = self.recorder.reserve(operators, 2 + usize::from(METERED)) {
             return self.end_with(error.into());
         }
         let mut ahead = Ahead::new(self.window());

@@ -3,7 +3,9 @@
 use std::ops::Deref;
 
 use super::op::Op;
-use crate::error::{OutOfMemory, try_reserve};
+use crate::error::{OutOfMemory, try_renew, try_reserve};
+
+const WHAT: &str = "a function's records";
 
 /// A record, and the offset in the module of the operator behind it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -33,11 +35,22 @@ impl Deref for Records {
 }
 
 impl Records {
-    /// Records that there is memory for at once: those of most functions.
-    const FIRST: usize = 2048;
-
-    pub(super) fn clear(&mut self) {
+    /// Forgets all, and makes room for the records that a body of so many bytes usually has. What
+    /// is not written costs nothing; a buffer that grows is copied.
+    ///
+    /// # Errors
+    ///
+    /// If the host has no memory.
+    pub(super) fn start(&mut self, bytes: usize) -> Result<(), OutOfMemory> {
+        /// Records that there is memory for at once: those of most functions.
+        const FIRST: usize = 2048;
+        const BYTES_PER_RECORD: usize = 2;
         self.len = 0;
+        let usual = FIRST.max(bytes / BYTES_PER_RECORD);
+        if self.buffer.capacity() < usual {
+            try_renew(&mut self.buffer, usual, WHAT)?;
+        }
+        Ok(())
     }
 
     /// Makes room for `count` more, which [`Self::push`] relies on.
@@ -59,13 +72,9 @@ impl Records {
             op: Op::Drop,
             pos: 0,
         };
-        let first = match self.buffer.capacity() {
-            0 => Self::FIRST,
-            _ => 0,
-        };
         let len = self.len + count;
         let more = len.saturating_sub(self.buffer.len());
-        try_reserve(&mut self.buffer, more.max(first), "a function's records")?;
+        try_reserve(&mut self.buffer, more, WHAT)?;
         // What is not needed yet is not written either: a small module's life is page faults.
         self.buffer.resize(len, nothing);
         Ok(())

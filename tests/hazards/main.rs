@@ -1,6 +1,7 @@
 //! How single-pass compilers have failed, each as a family of tests, in every way to compile.
 
 mod addresses;
+mod buffers;
 mod compound;
 mod copies;
 mod dirty;

@@ -304,8 +304,15 @@ fn summary(peers: &[Box<dyn Peer>], lines: &[Line]) -> Table {
 }
 
 /// Kilobytes by which a compilation raises the peak of a fresh process, but for what it reads of the
-/// program itself: that is there once, however much is compiled.
+/// program itself: that is there once, however much is compiled. The median of some processes, since
+/// Linux counts a process's pages in batches.
 fn peak(peer: &str, module: &Module) -> Option<f64> {
+    const PROCESSES: usize = 5;
+    let peaks = (0..PROCESSES).map(|_| one_peak(peer, module));
+    Some(clock::median(peaks.collect::<Option<_>>()?))
+}
+
+fn one_peak(peer: &str, module: &Module) -> Option<f64> {
     let output = Command::new(std::env::current_exe().ok()?)
         .arg(PEAK)
         .arg(peer)
