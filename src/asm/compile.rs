@@ -205,6 +205,8 @@ pub(super) struct Pass<'a, I> {
 }
 
 impl<I: Isa> Pass<'_, I> {
+    /// Apart from the loop around it, out of which the compiler would move all that it finds.
+    #[inline(never)]
     fn run(&mut self, starts: Option<&mut Vec<RecordStart>>) -> Emitted {
         let func = self.func;
         self.begin();

@@ -27,6 +27,9 @@ struct Heaviest {
     /// A weight, and below it the complement of the local's index: of two that weigh the same the
     /// first comes first.
     keys: [u64; MAX_PINS],
+    /// Locals that weigh anything, and those that are worth [`SAVE_COST`].
+    used: usize,
+    heavy: usize,
 }
 
 impl Heaviest {
@@ -34,12 +37,16 @@ impl Heaviest {
         Self {
             max: max.min(MAX_PINS),
             keys: [0; MAX_PINS],
+            used: 0,
+            heavy: 0,
         }
     }
 
     /// Compares with all, without a branch: which of two is heavier cannot be foreseen.
     #[inline(always)]
     fn offer(&mut self, weight: u32, local: u32) {
+        self.used += usize::from(weight > 0);
+        self.heavy += usize::from(weight > SAVE_COST);
         let mut key = u64::from(weight) << 32 | u64::from(!local);
         let mut sift = |slot: &mut u64| (*slot, key) = ((*slot).max(key), (*slot).min(key));
         let (few, more) = self.keys.split_at_mut(FEW);
@@ -49,14 +56,9 @@ impl Heaviest {
         }
     }
 
-    /// How many weigh more.
-    fn count(&self, weight: u32) -> usize {
-        let weights = self.keys.iter().map(|key| (key >> 32) as u32);
-        let heavier: usize = weights.map(|it| usize::from(it > weight)).sum();
-        heavier.min(self.max)
-    }
-
+    /// The first of those wanted.
     fn first(&self, count: usize) -> impl Iterator<Item = u32> + Clone {
+        let count = count.min(self.max);
         self.keys[..count].iter().map(|&key| !(key as u32))
     }
 }
@@ -70,6 +72,7 @@ pub(super) struct ZeroedHomes {
 
 impl<I: Isa> Pass<'_, I> {
     /// Pins locals, lays out the frame, and resets everything that belongs to one function.
+    #[inline(never)]
     pub(super) fn begin(&mut self) {
         let func = self.func;
         let leaf: &[Gpr] = if func.is_leaf() {
@@ -79,9 +82,6 @@ impl<I: Isa> Pass<'_, I> {
             &[]
         };
         let mut ints = Heaviest::new(leaf.len() + self.file.saved_pins.len());
-        let mut floats = Heaviest::new(self.file.float_pins.len());
-        // Every float register is caller-saved: each call costs a store and a load.
-        let least_float = func.call_weight.saturating_mul(2);
         let st = &mut self.st;
         st.operands.clear();
         st.zeroed_pins.clear();
@@ -90,7 +90,7 @@ impl<I: Isa> Pass<'_, I> {
         st.regs.held = RegSet::EMPTY;
         st.regs.allocatable = self.file.operands;
         st.locals.clear();
-        let (mut zeroed, mut other) = (0, 0);
+        let (mut zeroed, mut other, mut floats) = (0, 0, false);
         for (index, local) in (0u32..).zip(&func.locals) {
             st.locals.push(LocalState {
                 ty: local.ty,
@@ -102,20 +102,36 @@ impl<I: Isa> Pass<'_, I> {
             let cells = local.ty.cells();
             zeroed += cells * u32::from(local.zeroed);
             other += cells * u32::from(!local.zeroed & (local.weight > 0));
-            if !local.ty.is_float() {
+            if local.ty.is_float() {
+                floats = true;
+            } else {
                 ints.offer(local.weight, index);
-            } else if local.weight > least_float && local.ty != ValType::V128 {
-                floats.offer(local.weight, index);
             }
         }
         st.zeroed.cells = zeroed;
         st.other_cells = other;
         let saved = self.pin_ints(leaf, &ints);
-        for (local, &reg) in floats.first(floats.count(0)).zip(self.file.float_pins) {
+        if floats {
+            self.pin_floats();
+        }
+        self.lay_out(saved);
+    }
+
+    /// Pins the float locals of greatest weight.
+    #[inline(never)]
+    fn pin_floats(&mut self) {
+        let mut floats = Heaviest::new(self.file.float_pins.len());
+        // Every float register is caller-saved: each call costs a store and a load.
+        let least = self.func.call_weight.saturating_mul(2);
+        for (index, local) in (0u32..).zip(&self.func.locals) {
+            if local.ty.is_float() && local.ty != ValType::V128 && local.weight > least {
+                floats.offer(local.weight, index);
+            }
+        }
+        for (local, &reg) in floats.first(floats.used).zip(self.file.float_pins) {
             self.pin(local, reg.into());
             self.st.float_pins.push(local);
         }
-        self.lay_out(saved);
     }
 
     /// Makes `reg` the local throughout the function.
@@ -139,7 +155,7 @@ impl<I: Isa> Pass<'_, I> {
     /// many callee-saved ones that takes.
     fn pin_ints(&mut self, leaf: &[Gpr], ints: &Heaviest) -> usize {
         // Those beyond the free registers must earn the save.
-        let count = ints.count(SAVE_COST).max(ints.count(0).min(leaf.len()));
+        let count = ints.heavy.max(ints.used.min(leaf.len())).min(ints.max);
         if !leaf.is_empty() {
             self.pin_in_leaf(leaf, ints.first(count));
             return count.saturating_sub(leaf.len());
@@ -366,22 +382,13 @@ impl<I: Isa> Pass<'_, I> {
         if dst.is_float() {
             self.isa.float_mov(width, dst.fpr(), src.fpr());
         } else {
-            let size = if width == Width::W32 {
-                Size::S32
-            } else {
-                Size::S64
-            };
-            self.isa.mov(size, dst.gpr(), src.gpr());
+            self.isa.mov(width.size(), dst.gpr(), src.gpr());
         }
     }
 
     /// `dst =` the constant with these bits. Keeps the flags.
     pub(super) fn constant(&mut self, dst: Reg, ty: ValType, bits: u64) {
-        let size = if ty.width() == Width::W32 {
-            Size::S32
-        } else {
-            Size::S64
-        };
+        let size = ty.width().size();
         if dst.is_float() {
             self.isa.float_const(size, dst.fpr(), bits);
         } else {

@@ -49,18 +49,25 @@ impl<I: Isa> Pass<'_, I> {
     /// Pops the top operand. Its register, if it has one, is held until the record ends.
     #[inline(always)]
     pub(super) fn pop(&mut self) -> Operand {
+        let operand = self.pop_unheld();
+        if let Loc::Reg { reg, .. } = operand.loc() {
+            self.st.regs.held.insert(reg);
+        }
+        self.st.canonical = self.st.canonical.min(self.height());
+        operand
+    }
+
+    /// Pops the top operand and holds nothing. The caller sees to `canonical`.
+    #[inline(always)]
+    pub(super) fn pop_unheld(&mut self) -> Operand {
         let Some(operand) = self.st.operands.pop() else {
             unreachable!("lowering balanced the operand stack")
         };
         match operand.loc() {
             Loc::Const(_) | Loc::Home(_) => {}
             Loc::Local { local, next } => self.st.locals[local as usize].pending = next,
-            Loc::Reg { reg, .. } => {
-                self.st.regs.release(reg);
-                self.st.regs.held.insert(reg);
-            }
+            Loc::Reg { reg, .. } => self.st.regs.release(reg),
         }
-        self.st.canonical = self.st.canonical.min(self.height());
         operand
     }
 
@@ -426,12 +433,7 @@ impl<I: Isa> Pass<'_, I> {
 
     /// Stores the constant with these bits.
     pub(super) fn store_constant(&mut self, ty: ValType, cell: Cell, bits: u64) {
-        let size = if ty.width() == Width::W32 {
-            Size::S32
-        } else {
-            Size::S64
-        };
-        self.isa.store_cell_const(size, cell, bits);
+        self.isa.store_cell_const(ty.width().size(), cell, bits);
     }
 
     /// Stores the operand's value to a cell that is not its own home. Keeps the flags.

@@ -285,7 +285,7 @@ impl<'m> Lowerer<'m> {
     /// Takes the next operators, as many as there is room for their records.
     fn steps<const METERED: bool>(&mut self) {
         /// Bytes of operators, each of which makes at most two records, and one that pays.
-        const BYTES: u32 = 128;
+        const BYTES: u32 = 256;
 
         let end = self.end().min(self.next.saturating_add(BYTES));
         let operators = end.saturating_sub(self.next) as usize;

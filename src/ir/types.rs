@@ -71,6 +71,16 @@ pub(crate) enum Width {
     W128,
 }
 
+impl Width {
+    /// Of an operation on a value of this width that no vector is.
+    pub(crate) const fn size(self) -> Size {
+        match self {
+            Self::W32 => Size::S32,
+            Self::W64 | Self::W128 => Size::S64,
+        }
+    }
+}
+
 /// Operand size of an integer or float operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Size {
