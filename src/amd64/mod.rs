@@ -51,12 +51,13 @@ use crate::ir::types::{FuncIdx, Size, Width};
 
 /// Emits x86-64 code.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Amd64 {
+    /// What the zero flag tells of, by `int::zero_of`, or [`int::NO_ZERO`].
+    zero: u64,
     buf: CodeBuf,
     mode: MemoryMode,
     features: Features,
-    /// What the zero flag tells of, by `int::zero_of`, or [`int::NO_ZERO`].
-    zero: u64,
 }
 
 impl Amd64 {

@@ -69,24 +69,27 @@ pub(crate) struct Site {
 /// [`RESERVE`] bytes are left in it; before the first function it is null. Between two calls of
 /// [`Self::reserve`] at most [`RESERVE`] bytes are written. If there is no memory for more, what is in the buffer means nothing:
 /// emitters, which cannot fail, write over its end.
+///
+/// What most instructions need comes first, as in [`State`](super::compile::State).
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct CodeBuf {
-    bytes: Vec<u8>,
     cur: *mut u8,
     full: *mut u8,
-    labels: Vec<u32>,
-    /// Items that each list has room for at least.
-    room: usize,
-    /// Where a label was bound last, to which code may come from elsewhere.
-    bound: u32,
-    pub(crate) fixups: Vec<Fixup>,
-    pub(crate) colds: Vec<ColdTrap>,
-    pub(crate) relocs: Vec<Reloc>,
-    pub(crate) sites: Sites,
-    /// What the first byte is to be aligned to, at most [`LINE`].
-    pub(crate) alignment: u32,
+    bytes: Vec<u8>,
     /// Offset in the module of the operator being emitted.
     pub(crate) wasm_pos: u32,
+    /// Where a label was bound last, to which code may come from elsewhere.
+    bound: u32,
+    labels: Vec<u32>,
+    pub(crate) fixups: Vec<Fixup>,
+    pub(crate) sites: Sites,
+    pub(crate) colds: Vec<ColdTrap>,
+    pub(crate) relocs: Vec<Reloc>,
+    /// Items that each list has room for at least.
+    room: usize,
+    /// What the first byte is to be aligned to, at most [`LINE`].
+    pub(crate) alignment: u32,
     /// Bytes that there was no memory for.
     exhausted: Option<usize>,
 }

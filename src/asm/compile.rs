@@ -31,13 +31,19 @@ pub(crate) struct Context<'a> {
 }
 
 /// State of the function at hand; its buffers are kept from function to function.
+///
+/// What most records need comes first: instructions are shorter that reach it.
 #[derive(Debug, Default)]
+#[repr(C)]
 pub(super) struct State {
     pub(super) operands: Vec<Operand>,
     /// Operands below this depth are at home or constant (a register may hold a copy).
     pub(super) canonical: usize,
-    pub(super) regs: Registers,
     pub(super) locals: Vec<LocalState>,
+    pub(super) operand_base: i32,
+    pub(super) operand_cell: i32,
+    pub(super) regs: Registers,
+    pub(super) bounds: CheckedLocals,
     /// Locals that are pinned and to be zeroed.
     pub(super) zeroed_pins: Vec<u32>,
     /// Locals that are pinned to float registers.
@@ -45,10 +51,7 @@ pub(super) struct State {
     pub(super) zeroed: ZeroedHomes,
     /// Cells of the other homes of locals.
     pub(super) other_cells: u32,
-    pub(super) bounds: CheckedLocals,
     pub(super) frame: Frame,
-    pub(super) operand_base: i32,
-    pub(super) operand_cell: i32,
     /// (dst, src, width); see `Pass::resolve_moves`.
     pub(super) moves: Vec<(Reg, Reg, Width)>,
     /// Work lists, empty between records.

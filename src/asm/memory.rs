@@ -18,11 +18,12 @@ const MAX_OFFSET: u64 = 1 << 31;
 /// Holds within a straight region: any merge forgets all, any write to the local forgets it.
 /// Memory never shrinks, so calls forget nothing.
 #[derive(Debug, Default)]
+#[repr(C)]
 pub(super) struct CheckedLocals {
-    /// (local, end)
-    entries: [(u32, u64); 4],
     len: usize,
     next: usize,
+    /// (local, end)
+    entries: [(u32, u64); 4],
 }
 
 impl CheckedLocals {

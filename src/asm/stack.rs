@@ -162,6 +162,7 @@ const LOCAL_OWNER: u32 = 1 << 31;
 
 /// Registers lent by the backend that are not pinned, and who owns them.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Registers {
     pub(crate) allocatable: RegSet,
     /// Owned by an operand or a local.

@@ -247,23 +247,25 @@ impl<'m> Recorder<'m> {
     }
 }
 
-/// A body on its way through the validator and the recorder.
+/// A body on its way through the validator and the recorder. What every operator needs comes first:
+/// instructions are shorter that reach it.
+#[repr(C)]
 struct Lowerer<'m> {
     validator: &'m mut FuncValidator<Arc<Resources>>,
-    recorder: Recorder<'m>,
-    /// Counts what operators cost, if somebody asks.
-    meter: Option<Meter<'m>>,
     module: &'m [u8],
-    /// The module up to the body's end.
-    code: &'m [u8],
     /// Where the operator after the one at hand is.
     next: u32,
     /// Greatest height of the stack so far, but in dead code.
     max_height: u32,
-    /// How many blocks may lie in each other.
-    max_nesting: u32,
+    recorder: Recorder<'m>,
+    /// The module up to the body's end.
+    code: &'m [u8],
     /// Values that calls, blocks and branches may yet move.
     budget: u64,
+    /// How many blocks may lie in each other.
+    max_nesting: u32,
+    /// Counts what operators cost, if somebody asks.
+    meter: Option<Meter<'m>>,
     /// Why lowering ends before its time.
     failure: Option<Error>,
 }
