@@ -304,15 +304,8 @@ fn summary(peers: &[Box<dyn Peer>], lines: &[Line]) -> Table {
 }
 
 /// Kilobytes by which a compilation raises the peak of a fresh process, but for what it reads of the
-/// program itself: that is there once, however much is compiled. The median of some processes, since
-/// Linux counts a process's pages in batches.
+/// program itself: that is there once, however much is compiled.
 fn peak(peer: &str, module: &Module) -> Option<f64> {
-    const PROCESSES: usize = 5;
-    let peaks = (0..PROCESSES).map(|_| one_peak(peer, module));
-    Some(clock::median(peaks.collect::<Option<_>>()?))
-}
-
-fn one_peak(peer: &str, module: &Module) -> Option<f64> {
     let output = Command::new(std::env::current_exe().ok()?)
         .arg(PEAK)
         .arg(peer)
@@ -340,9 +333,7 @@ pub fn print_peak(mut args: impl Iterator<Item = String>) -> Result<()> {
     let wasm = std::fs::read(path)?;
     // Sets the peak to what is resident now.
     std::fs::write("/proc/self/clear_refs", "5")?;
-    // Pages of the program stay, so all that have come are in the peak.
-    let own_peak = || anyhow::Ok(status_kb("VmHWM")? - status_kb("RssFile")?);
-    let before = own_peak()?;
+    let before = anonymous_kb()?;
     if name == VALIDATE {
         modules::validate(&wasm)?;
     } else {
@@ -352,14 +343,26 @@ pub fn print_peak(mut args: impl Iterator<Item = String>) -> Result<()> {
             .context("an unknown runtime")?;
         let _kept = peer.compile(&wasm)?;
     }
-    println!("{}", own_peak()? - before);
+    // The status is counted in batches of pages, which hide those of a small module; a difference
+    // within one status is right.
+    let above = (status_kb("VmHWM")? - status_kb("VmRSS")?).max(0.0);
+    println!("{}", anonymous_kb()? + above - before);
     Ok(())
+}
+
+/// Kilobytes of this process that are no file's.
+fn anonymous_kb() -> Result<f64> {
+    kb("/proc/self/smaps_rollup", "Anonymous")
 }
 
 /// A figure of this process, in kilobytes.
 pub fn status_kb(field: &str) -> Result<f64> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status
+    kb("/proc/self/status", field)
+}
+
+fn kb(file: &str, field: &str) -> Result<f64> {
+    let figures = std::fs::read_to_string(file)?;
+    let line = figures
         .lines()
         .find(|line| line.starts_with(field))
         .context("a field of the status")?;
