@@ -62,34 +62,34 @@ fn line<'a>(module: &'a Module, peers: &[Box<dyn Peer>], options: &Options) -> L
     let rounds = options.rounds.unwrap_or(5);
     let batch = (400_000 / module.code.max(1)).clamp(1, 100);
     let mut validate = Vec::new();
-    let mut times = vec![Vec::new(); peers.len()];
+    // Within a turn: on a shared machine, whole turns take longer than others.
+    let mut ratios = vec![Vec::new(); peers.len()];
     let mut figures: Vec<Option<Figure>> = peers
         .iter()
         .map(|peer| first(peer.as_ref(), module, options))
         .collect();
     for _ in 0..rounds {
-        validate.push(clock::seconds_each(batch, true, || {
-            modules::validate(&module.wasm)
-        }));
-        for ((peer, figure), times) in peers.iter().zip(&figures).zip(&mut times) {
+        let floor = clock::seconds_each(batch, true, || modules::validate(&module.wasm));
+        validate.push(floor);
+        for ((peer, figure), ratios) in peers.iter().zip(&figures).zip(&mut ratios) {
             let Some(figure) = figure else { continue };
             // What takes seconds is not noisy: the first time stands.
             if figure.seconds < 2.0 {
                 let batch = ((BATCH / figure.seconds) as usize).clamp(1, batch);
-                times.push(clock::seconds_each(batch, true, || {
-                    peer.compile(&module.wasm)
-                }));
+                let seconds = clock::seconds_each(batch, true, || peer.compile(&module.wasm));
+                ratios.push(seconds / floor);
             }
         }
     }
-    for (figure, times) in figures.iter_mut().zip(times) {
-        if let (Some(figure), false) = (figure, times.is_empty()) {
-            figure.seconds = clock::median(times);
+    let validate = clock::median(validate);
+    for (figure, ratios) in figures.iter_mut().zip(ratios) {
+        if let (Some(figure), false) = (figure, ratios.is_empty()) {
+            figure.seconds = clock::median(ratios) * validate;
         }
     }
     Line {
         module,
-        validate: clock::median(validate),
+        validate,
         figures,
         liftoff: liftoff::seconds(module, rounds),
         speedup: speedup(module, rounds),
