@@ -157,6 +157,8 @@ impl CodeBuf {
 
     #[cold]
     fn renew_lists(&mut self, most: usize) -> Result<(), OutOfMemory> {
+        // If it fails, some lists have none.
+        self.room = 0;
         if self.bytes.capacity() == 0 {
             try_reserve(&mut self.bytes, FIRST, WHAT)?;
             self.cur = self.bytes.as_mut_ptr();
@@ -386,4 +388,21 @@ impl CodeBuf {
 /// Where [`RESERVE`] bytes of the capacity are left.
 fn full(bytes: &mut Vec<u8>) -> *mut u8 {
     bytes.as_mut_ptr().wrapping_add(bytes.capacity() - RESERVE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::CodeBuf;
+
+    #[test]
+    fn lists_have_room_after_one_had_none() {
+        let mut buf = CodeBuf::new();
+        buf.make_room(10, 1, 0).unwrap();
+        buf.make_room(usize::MAX / 64, 1, 0).unwrap_err();
+        buf.make_room(10, 1, 0).unwrap();
+        let least = [buf.labels.capacity(), buf.fixups.capacity()];
+        assert!(least.into_iter().all(|capacity| capacity >= 11));
+        let least = [buf.colds.capacity(), buf.relocs.capacity()];
+        assert!(least.into_iter().all(|capacity| capacity >= 10));
+    }
 }
