@@ -86,8 +86,8 @@ pub(crate) struct CodeBuf {
     pub(crate) sites: Sites,
     pub(crate) colds: Vec<ColdTrap>,
     pub(crate) relocs: Vec<Reloc>,
-    /// Items that each list has room for at least.
-    room: usize,
+    /// Records, and labels with targets, that the lists have room for at least.
+    room: (usize, usize),
     /// What the first byte is to be aligned to, at most [`LINE`].
     pub(crate) alignment: u32,
     /// Bytes that there was no memory for.
@@ -105,7 +105,7 @@ impl CodeBuf {
             full: std::ptr::null_mut(),
             bytes,
             labels: Vec::new(),
-            room: 0,
+            room: (0, 0),
             bound: UNBOUND,
             fixups: Vec::new(),
             colds: Vec::new(),
@@ -148,28 +148,28 @@ impl CodeBuf {
         targets: usize,
     ) -> Result<(), OutOfMemory> {
         self.clear_lists();
-        let most = records + labels + targets;
-        if most > self.room {
-            self.renew_lists(most)?;
+        let (most, more) = self.room;
+        if records > most || labels + targets > more {
+            self.renew_lists(records.max(most), more.max(labels + targets))?;
         }
         Ok(())
     }
 
     #[cold]
-    fn renew_lists(&mut self, most: usize) -> Result<(), OutOfMemory> {
+    fn renew_lists(&mut self, records: usize, labels: usize) -> Result<(), OutOfMemory> {
         // If it fails, some lists have none.
-        self.room = 0;
+        self.room = (0, 0);
         if self.bytes.capacity() == 0 {
             try_reserve(&mut self.bytes, FIRST, WHAT)?;
             self.cur = self.bytes.as_mut_ptr();
             self.full = full(&mut self.bytes);
         }
-        try_renew(&mut self.labels, most, WHAT)?;
-        try_renew(&mut self.fixups, most, WHAT)?;
-        try_renew(&mut self.colds, most, WHAT)?;
-        try_renew(&mut self.relocs, most, WHAT)?;
-        self.sites.make_room(most)?;
-        self.room = most;
+        try_renew(&mut self.labels, records + labels, WHAT)?;
+        try_renew(&mut self.fixups, records + labels, WHAT)?;
+        try_renew(&mut self.colds, records, WHAT)?;
+        try_renew(&mut self.relocs, records, WHAT)?;
+        self.sites.make_room(records)?;
+        self.room = (records, labels);
         Ok(())
     }
 
