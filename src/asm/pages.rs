@@ -155,18 +155,26 @@ mod near {
     const SMALL_ALIGN: usize = 64 << 10;
     const ALIGN: usize = 2 << 20;
 
-    /// How often another place is tried, if one is taken.
-    const TRIES: usize = 3;
+    /// How often another place is tried, if one is taken: under an emulator much of what is near is.
+    const TRIES: usize = 16;
+
+    /// Where the last mapping was.
+    static LAST: Mutex<usize> = Mutex::new(0);
 
     /// A new mapping, or `None` if there is no room.
     pub(super) fn map(len: usize) -> Option<*mut u8> {
-        (0..TRIES).find_map(|_| map_at(place(len)?, len))
+        (0..TRIES).find_map(|_| {
+            let found = map_at(place(len)?, len);
+            if found.is_none() {
+                // Somebody else's, which may be large: the next place is far from it.
+                *LAST.lock().unwrap_or_else(PoisonError::into_inner) = 0;
+            }
+            found
+        })
     }
 
     /// The next place, from above to below.
     fn place(len: usize) -> Option<usize> {
-        /// Where the last one was.
-        static LAST: Mutex<usize> = Mutex::new(0);
         // Hidden from the optimizer, which would ask the linker for an address that far away.
         let code = black_box(map as *const () as usize);
         let lowest = code.checked_sub(FARTHEST)?;
@@ -203,7 +211,16 @@ mod near {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Mutex, MutexGuard, PoisonError};
+
     use super::*;
+
+    /// One test at a time needs what room there is: under an emulator, pages that can be anywhere
+    /// may be near too.
+    fn room() -> MutexGuard<'static, ()> {
+        static ROOM: Mutex<()> = Mutex::new(());
+        ROOM.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 
     #[test]
     fn pages_are_written_and_executed_by_turns() {
@@ -222,6 +239,7 @@ mod tests {
     #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
     #[test]
     fn pages_are_near_the_program() {
+        let _room = room();
         let program = pages_are_near_the_program as *const () as usize;
         let all = [1, 65_536, 65_537, 10 << 20, 1].map(|len| PagesMut::new(len).unwrap());
         for pages in &all {
@@ -235,10 +253,38 @@ mod tests {
         }
     }
 
+    /// All places that come next are somebody else's.
+    #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+    #[test]
+    fn pages_are_near_beside_others() {
+        const OTHERS: usize = 64 << 20;
+        let _room = room();
+        let program = pages_are_near_beside_others as *const () as usize;
+        let first = PagesMut::new(1).unwrap();
+        let below = first.as_ptr() as usize - OTHERS;
+        // SAFETY: a new anonymous mapping, in the place of no other.
+        let others = unsafe {
+            let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+            let flags = flags | libc::MAP_FIXED_NOREPLACE;
+            libc::mmap(below as *mut libc::c_void, OTHERS, 0, flags, -1, 0)
+        };
+        // Another test may be there already.
+        for _ in 0..10 {
+            let pages = PagesMut::new(1).unwrap();
+            assert!(pages.0.owner.is_none());
+            assert!(program.abs_diff(pages.as_ptr() as usize) < 4 << 30);
+        }
+        if others != libc::MAP_FAILED {
+            // SAFETY: nothing refers to it.
+            assert_eq!(unsafe { libc::munmap(others, OTHERS) }, 0);
+        }
+    }
+
     /// More than is near.
     #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
     #[test]
     fn pages_are_anywhere_else_where_none_are_near() {
+        let _room = room();
         let mut pages = PagesMut::new(3 << 30).unwrap();
         pages[0] = 1;
         assert!(pages.0.owner.is_some());
