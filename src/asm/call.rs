@@ -163,52 +163,35 @@ impl<I: Isa> Pass<'_, I> {
         if floats || !places.in_ints(types.len()) {
             let places = types.iter().map(|&ty| places.next(ty));
             self.st.places.extend(places);
-            self.place_each(types.len());
+            self.place_each::<false>(types.len());
         } else {
-            self.place_ints(types.len());
+            self.place_each::<true>(types.len());
         }
     }
 
-    /// The same for operands that all go to integer registers, in order.
+    /// The same for operands whose places are known. `INTS`: that is, registers in order.
     #[inline(never)]
-    fn place_ints(&mut self, count: usize) {
+    fn place_each<const INTS: bool>(&mut self, count: usize) {
         let first = self.height() - count;
         self.st.canonical = self.st.canonical.min(first);
         for at in (0..count).rev() {
             let operand = self.pop_unheld();
-            let dst = self.file.int_args[at];
-            let src = self.in_register(operand);
-            if src == Some(dst.into()) {
-                continue;
-            }
-            if !self.vacate(dst.into(), first as u32) {
-                return self.cross_operands(operand, at);
-            }
-            match src {
-                Some(src) => self.isa.mov(operand.width().size(), dst, src.gpr()),
-                None => self.load_into(dst.into(), operand),
-            }
-        }
-    }
-
-    /// The same for operands whose places are in `st.places`.
-    #[inline(never)]
-    fn place_each(&mut self, count: usize) {
-        let first = (self.height() - count) as u32;
-        for at in (0..count).rev() {
-            let operand = self.pop();
-            let place = self.place(at);
+            let place = if INTS { Place::Int(at) } else { self.place(at) };
             let Some(dst) = self.register(place) else {
                 self.store_arg(place, operand);
                 continue;
             };
-            if self.in_register(operand) == Some(dst) {
+            let src = self.in_register(operand);
+            if src == Some(dst) {
                 continue;
             }
-            if !self.vacate(dst, first) {
+            if !self.vacate(dst, first as u32) {
                 return self.cross_operands(operand, at);
             }
-            self.load_into(dst, operand);
+            match src {
+                Some(src) => self.mov(dst, src, operand.width()),
+                None => self.load_into(dst, operand),
+            }
         }
     }
 

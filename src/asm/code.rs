@@ -122,10 +122,6 @@ impl CodeBuf {
         self.cur = self.bytes.as_mut_ptr();
         self.reserve();
         self.exhausted = None;
-        self.clear_lists();
-    }
-
-    fn clear_lists(&mut self) {
         self.labels.clear();
         self.fixups.clear();
         self.colds.clear();
@@ -135,8 +131,8 @@ impl CodeBuf {
         self.sites.start(0);
     }
 
-    /// Forgets the function that the buffer held, and makes room for what one of so many records,
-    /// labels and targets of `br_table`s usually needs, beside its code.
+    /// Makes room for what a function of so many records, labels and targets of `br_table`s usually
+    /// needs, beside its code. [`Self::clear`] is to follow.
     ///
     /// # Errors
     ///
@@ -147,7 +143,6 @@ impl CodeBuf {
         labels: usize,
         targets: usize,
     ) -> Result<(), OutOfMemory> {
-        self.clear_lists();
         let (most, more) = self.room;
         if records > most || labels + targets > more {
             self.renew_lists(records.max(most), more.max(labels + targets))?;

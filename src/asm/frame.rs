@@ -56,10 +56,8 @@ impl Heaviest {
         }
     }
 
-    /// The first of those wanted.
     fn first(&self, count: usize) -> impl Iterator<Item = u32> + Clone {
-        let count = count.min(self.max);
-        self.keys[..count].iter().map(|&key| !(key as u32))
+        self.keys.iter().take(count).map(|&key| !(key as u32))
     }
 }
 

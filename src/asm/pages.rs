@@ -140,7 +140,7 @@ impl DerefMut for PagesMut {
 mod near {
     use std::hash::{BuildHasher, RandomState};
     use std::hint::black_box;
-    use std::sync::{Mutex, PoisonError};
+    use std::sync::{Mutex, MutexGuard, PoisonError};
 
     /// Mappings lie so far below this program's code, where an executable has nothing: its heap
     /// grows above.
@@ -158,8 +158,11 @@ mod near {
     /// How often another place is tried, if one is taken: under an emulator much of what is near is.
     const TRIES: usize = 16;
 
-    /// Where the last mapping was.
-    static LAST: Mutex<usize> = Mutex::new(0);
+    /// Where the last mapping was, or 0.
+    fn last() -> MutexGuard<'static, usize> {
+        static LAST: Mutex<usize> = Mutex::new(0);
+        LAST.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 
     /// A new mapping, or `None` if there is no room.
     pub(super) fn map(len: usize) -> Option<*mut u8> {
@@ -167,7 +170,7 @@ mod near {
             let found = map_at(place(len)?, len);
             if found.is_none() {
                 // Somebody else's, which may be large: the next place is far from it.
-                *LAST.lock().unwrap_or_else(PoisonError::into_inner) = 0;
+                *last() = 0;
             }
             found
         })
@@ -183,7 +186,7 @@ mod near {
             let at = last.checked_sub(len)? & !(align - 1);
             (at >= lowest).then_some(at)
         };
-        let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = last();
         let at = below(*last).or_else(|| {
             let random = RandomState::new().hash_one(len) as usize % RANDOM;
             below(code - NEAREST - random)

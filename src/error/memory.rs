@@ -67,25 +67,19 @@ pub(crate) fn try_reserve<V>(
 /// # Errors
 ///
 /// If the host has no memory.
-#[inline]
 pub(crate) fn try_renew<V>(
     items: &mut Vec<V>,
     count: usize,
     what: &'static str,
 ) -> Result<(), OutOfMemory> {
-    #[cold]
-    fn renew<V>(items: &mut Vec<V>, count: usize, what: &'static str) -> Result<(), OutOfMemory> {
+    items.clear();
+    if items.capacity() < count {
         // At least twice as much, so that it happens seldom.
         let count = count.max(2 * items.capacity());
         *items = Vec::new();
         *items = try_with_capacity(count, what)?;
-        Ok(())
     }
-    items.clear();
-    if items.capacity() >= count {
-        return Ok(());
-    }
-    renew(items, count, what)
+    Ok(())
 }
 
 /// An empty vector with room for `count` items.

@@ -59,8 +59,7 @@ impl Lowering {
     ) -> Result<(), Error> {
         let range = body.range();
         let (start, end) = (range.start, range.end);
-        out.clear();
-        out.records.start(end - start)?;
+        out.start(end - start)?;
         out.index = body.index;
         out.ty = body.ty;
         out.body_pos = pos(start as u64);
@@ -107,13 +106,17 @@ impl Lowering {
 }
 
 impl Func {
-    /// Forgets all but the records.
-    fn clear(&mut self) {
+    /// Forgets the function before; the next one's body has so many bytes.
+    ///
+    /// # Errors
+    ///
+    /// If the host has no memory.
+    fn start(&mut self, bytes: usize) -> Result<(), OutOfMemory> {
         let Self {
             index: _,
             ty: _,
             body_pos: _,
-            records: _,
+            records,
             labels,
             targets,
             locals,
@@ -128,6 +131,7 @@ impl Func {
         *max_height = 0;
         *v128 = false;
         *call_weight = 0;
+        records.start(bytes)
     }
 }
 

@@ -47,6 +47,7 @@ impl Records {
         const BYTES_PER_RECORD: usize = 2;
         self.len = 0;
         let usual = FIRST.max(bytes / BYTES_PER_RECORD);
+        // What earlier functions wrote need not be written again.
         if self.buffer.capacity() < usual {
             try_renew(&mut self.buffer, usual, WHAT)?;
         }
