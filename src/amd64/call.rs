@@ -17,14 +17,19 @@ const UNROLLED_CELLS: u32 = 16;
 /// What `call` pushes.
 const RETURN_ADDRESS: u32 = 8;
 
+/// Bytes of an indirect entry, which the direct one follows.
+pub(super) const INDIRECT_ENTRY: usize = 13;
+
 impl Amd64 {
     // Frames.
 
     /// `r11` is the callee's record. Leaves its instance in `r10`.
     pub(super) fn indirect_entry(&mut self, switch: CodeLabel) {
+        let start = self.buf.offset() as usize;
         emit!(self, disp(); mov r10, [r11 + REF_INSTANCE]);
         emit!(self, disp(); cmp r10, [r14 + INSTANCE]);
         self.jump_if(Cc::NotEqual, switch);
+        debug_assert_eq!(self.buf.offset() as usize, start + INDIRECT_ENTRY);
     }
 
     pub(super) fn switch_thunk(&mut self, entry: CodeLabel) {

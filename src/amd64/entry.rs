@@ -5,8 +5,10 @@
 //! ```text
 //!   host_sp + 56   return address
 //!   host_sp + 8    r15 r14 r13 r12 rbx rbp
-//!   host_sp        what CallEngine::host_sp was before
+//!   host_sp        what StackPointers::host was before
 //! ```
+//!
+//! So does `call_inline`, of which `inline.rs` tells more.
 //!
 //! Every thunk runs with `r14` at the call engine, so one CFA holds in all of them wherever `rsp`
 //! is: `[r14 + HOST_SP] + 64`. A debugger that walks the host's stack goes from the dispatcher to
@@ -36,9 +38,12 @@ pub(crate) fn thunks(mode: MemoryMode, metered: bool) -> Thunks {
     }
 }
 
+mod inline;
 #[macro_use]
 mod pieces;
 mod traps;
+
+pub(crate) use inline::{call_inline, call_inline_metered};
 
 /// The thunks of one memory mode. `bound` loads the bound's role; where that needs no register, there
 /// is one more of the pins, which take `pins` bytes. `reload` loads the roles that a host function

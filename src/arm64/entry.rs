@@ -6,7 +6,7 @@
 //!   0    x29, x30           x29 points here while the guest and the dispatcher run
 //!   16   x19..x28
 //!   96   d8..d15
-//!   160  the engine's host_sp before, nothing
+//!   160  what StackPointers::host was before, nothing
 //! ```
 //!
 //! All code here describes that frame to debuggers, so that a walk of the host stack goes from
@@ -20,8 +20,8 @@ use std::arch::naked_asm;
 use std::mem::offset_of;
 
 use crate::asm::abi::{
-    Answer, CallEngine, DirectArg, ExitCode, MemoryMode, REF_DIRECT, Thunks, VmFuncRef, VmInstance,
-    VmMemory,
+    Answer, CallEngine, DIRECT_ARGS, DirectArg, EnterDirect, ExitCode, MemoryMode, REF_DIRECT,
+    Thunks, VmFuncRef, VmInstance, VmMemory,
 };
 
 #[macro_use]
@@ -41,7 +41,7 @@ unsafe extern "C" fn leave() {
         "mov x1, {left}",
         return_to_host!(),
         ".cfi_endproc",
-        host_sp = const offset_of!(CallEngine, host_sp),
+        host_sp = const offset_of!(CallEngine, sps.host),
         left = const Answer::LEFT,
     )
 }
@@ -338,3 +338,23 @@ pub(crate) fn thunks(mode: MemoryMode, metered: bool) -> Thunks {
         MemoryMode::Guard => guard::thunks(metered),
     }
 }
+
+/// Calls a guest's function by the thunk: on amd64 this is a thunk within the caller.
+///
+/// # Safety
+///
+/// As for [`Thunks::enter_direct`], which `enter` is.
+#[inline(always)]
+pub(crate) unsafe fn call_inline(
+    enter: EnterDirect,
+    engine: *mut CallEngine,
+    func: *const VmFuncRef,
+    [a, b, c]: [DirectArg; DIRECT_ARGS],
+    base: usize,
+) -> Answer {
+    // SAFETY: the caller's promises.
+    unsafe { enter(engine, func, c, b, a, base) }
+}
+
+/// The thunk knows whether code pays.
+pub(crate) use call_inline as call_inline_metered;

@@ -185,10 +185,10 @@ pub(crate) struct Thunks {
     /// As `enter`, for functions without floats: passes over [`CallEngine::floats`].
     pub(crate) enter_ints: Enter,
     /// As `enter_ints`, for functions with at most [`DIRECT_ARGS`] arguments and one result, while
-    /// no guest runs and [`CallEngine::host_sp`] is 0. Leaves `exit` as it is, if the guest returns.
+    /// no guest runs and [`StackPointers::host`] is 0. Leaves `exit` as it is, if the guest returns.
     pub(crate) enter_direct: EnterDirect,
     /// Goes on after an exit that the dispatcher answered with "leave", as if it had answered
-    /// "resume". The engine's `guest_sp`, `instance` and `exit` are what they were then.
+    /// "resume". The engine's `sps.guest`, `instance` and `exit` are what they were then.
     pub(crate) resume: Resume,
     /// For [`VmFuncRef::code`] of host functions.
     pub(crate) host_call: usize,
@@ -201,17 +201,17 @@ pub(crate) struct Thunks {
     pub(crate) builtin: usize,
     /// For [`CallEngine::listener`].
     pub(crate) listener: usize,
-    /// Bytes of these three's frame on the value stack: from [`CallEngine::guest_sp`] to the
+    /// Bytes of these three's frame on the value stack: from [`StackPointers::guest`] to the
     /// frame of the function that left. The return address is on top, as in any frame.
     pub(crate) exit_frame: usize,
     /// For [`CallEngine::check`].
     pub(crate) check: usize,
     /// Bytes of that one's frame.
     pub(crate) check_frame: usize,
-    /// Where the host's frame of an activation keeps what [`CallEngine::host_sp`] was before it,
+    /// Where the host's frame of an activation keeps what [`StackPointers::host`] was before it,
     /// in bytes from `host_sp`.
     pub(crate) outer_host_sp: usize,
-    /// Where the fuel's register is saved in an exit's frame, from [`CallEngine::guest_sp`] on.
+    /// Where the fuel's register is saved in an exit's frame, from [`StackPointers::guest`] on.
     pub(crate) exit_fuel: usize,
     /// Where it is in a check's frame.
     pub(crate) check_fuel: usize,
@@ -245,32 +245,29 @@ pub(crate) use thunks_in_scope;
 #[repr(C, align(16))]
 #[derive(Debug)]
 pub(crate) struct CallEngine {
-    /// Instance whose code runs.
+    /// Instance whose code runs; null in a host function that the host has called. Undefined while no
+    /// one runs anything.
     pub(crate) instance: *mut VmInstance,
     /// Functions trap when their frame would reach below this address. Another thread raises it
     /// to the maximum, which no stack pointer reaches, to make functions ask for attention.
     pub(crate) stack_limit: AtomicUsize,
     pub(crate) exit: ExitCode,
     pub(crate) exit_arg: u32,
-    /// The host stack's pointer while the guest runs; 0 while no one runs anything.
-    pub(crate) host_sp: usize,
-    /// Where each trap goes, by [`TrapCode`]. amd64: the address after the site's `call` is on
-    /// top of the stack. arm64: that address is in `x30`.
-    pub(crate) traps: [usize; TrapCode::ALL.len()],
-    /// What code that pays for its regions may yet spend, while the host runs.
-    pub(crate) fuel: u64,
     /// Read at loop heads of interruptible code: 0, or [`usize::MAX`] to leave, which another
     /// thread writes.
     pub(crate) interrupt: AtomicUsize,
+    pub(crate) sps: StackPointers,
+    /// Where each trap goes, by [`TrapCode`]. amd64: the address after the site's `call` is on
+    /// top of the stack. arm64: that address is in `x30`.
+    pub(crate) traps: [usize; TrapCode::ALL.len()],
     /// Thunk for builtins: arguments as in a call, the number in `exit_arg`.
     pub(crate) builtin: usize,
+    /// What code that pays for its regions may yet spend, while the host runs.
+    pub(crate) fuel: u64,
     /// Set by calls through a reference that leave: the callee.
     pub(crate) callee: *const VmFuncRef,
     /// Where a trap was raised: an address inside the trapping instruction's site.
     pub(crate) exit_pc: usize,
-    /// The value stack's pointer while the host runs. After a trap: `sp` of the trapping frame.
-    /// After other exits: below the registers that the thunk saved.
-    pub(crate) guest_sp: usize,
     /// `unsafe extern "C" fn(*mut CallEngine) -> u32`: serves an exit; 0 resumes, 1 leaves.
     pub(crate) dispatch: usize,
     /// Thunk for listeners: keeps every argument register.
@@ -291,9 +288,20 @@ pub(crate) struct CallEngine {
     pub(crate) more: [MoreCell; MORE_CELLS],
 }
 
+/// Where each side was when the other began to run. Together, so that one store sets both.
+#[repr(C, align(16))]
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct StackPointers {
+    /// The host stack's pointer while the guest runs; 0 while no one runs anything.
+    pub(crate) host: usize,
+    /// The value stack's pointer while the host runs. After a trap: `sp` of the trapping frame.
+    /// After other exits: below the registers that the thunk saved.
+    pub(crate) guest: usize,
+}
+
 macro_rules! offsets {
-    ($ty:ident: $($name:ident = $field:ident;)*) => {
-        $(pub(crate) const $name: i32 = offset_of!($ty, $field) as i32;)*
+    ($ty:ident: $($name:ident = $($field:ident).+;)*) => {
+        $(pub(crate) const $name: i32 = offset_of!($ty, $($field).+) as i32;)*
     };
 }
 
@@ -304,8 +312,8 @@ offsets! { CallEngine:
     EXIT_ARG = exit_arg;
     CALLEE = callee;
     EXIT_PC = exit_pc;
-    GUEST_SP = guest_sp;
-    HOST_SP = host_sp;
+    GUEST_SP = sps.guest;
+    HOST_SP = sps.host;
     DISPATCH = dispatch;
     DISPATCH_ALL = dispatch_all;
     BUILTIN = builtin;

@@ -36,7 +36,7 @@ pub(crate) struct Frames<'a> {
 }
 
 /// Tells the exits of checks from others, whose thunk has a smaller frame: in the low bits of
-/// [`CallEngine::guest_sp`], which are zero in a stack pointer.
+/// [`StackPointers::guest`], which are zero in a stack pointer.
 pub(crate) struct CheckTag;
 
 impl CheckTag {
@@ -80,14 +80,14 @@ impl<'a> Frames<'a> {
             core,
             top: core.machine.top(),
             pc: engine.exit_pc,
-            sp: engine.guest_sp,
+            sp: engine.sps.guest,
             early: trap == Some(TrapCode::StackOverflow),
         };
         if engine.exit == ExitCode::HOOK {
             frames.sp = frames.top;
         } else if trap.is_none() {
             // SAFETY: an exit that is no trap.
-            unsafe { frames.skip_exit(engine.guest_sp) };
+            unsafe { frames.skip_exit(engine.sps.guest) };
         }
         frames
     }
@@ -96,7 +96,7 @@ impl<'a> Frames<'a> {
     fn waiting(core: &'a StoreCore) -> Self {
         // SAFETY: the machine's invariants: it is null or alive.
         let engine = unsafe { core.machine.engine.as_ref() };
-        let guest_sp = engine.map_or(usize::MAX, |engine| engine.guest_sp);
+        let guest_sp = engine.map_or(usize::MAX, |engine| engine.sps.guest);
         let top = core.machine.top();
         if guest_sp >= top {
             // The host runs on its own behalf.

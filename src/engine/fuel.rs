@@ -163,7 +163,7 @@ unsafe fn saved(core: &StoreCore, engine: *const CallEngine) -> *mut u64 {
             }
             _ => thunks.exit_fuel,
         };
-        (CheckTag::split((*engine).guest_sp).0 + at) as *mut u64
+        (CheckTag::split((*engine).sps.guest).0 + at) as *mut u64
     }
 }
 

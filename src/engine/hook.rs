@@ -16,7 +16,9 @@ use super::engine::Engine;
 use super::run::{self, Failure};
 use super::store::{Store, StoreInner};
 use super::suspend::NO_FRAME;
-use crate::asm::abi::{Answer, CallEngine, DirectArg, ExitCode, MORE_CELLS, MoreCell, VmFuncRef};
+use crate::asm::abi::{
+    Answer, CallEngine, DirectArg, ExitCode, MORE_CELLS, MoreCell, StackPointers, VmFuncRef,
+};
 use crate::error::Result;
 
 /// A transition between host and guest; see [`Store::call_hook`].
@@ -91,8 +93,7 @@ struct Kept {
     exit_arg: u32,
     exit_pc: usize,
     callee: *const VmFuncRef,
-    guest_sp: usize,
-    host_sp: usize,
+    sps: StackPointers,
     more: Box<[MoreCell]>,
     ints: [u64; crate::asm::abi::INT_ARGS],
     floats: [[u64; 2]; crate::asm::abi::FLOAT_ARGS],
@@ -110,8 +111,7 @@ impl Kept {
                 exit_arg: (*engine).exit_arg,
                 exit_pc: (*engine).exit_pc,
                 callee: (*engine).callee,
-                guest_sp: (*engine).guest_sp,
-                host_sp: (*engine).host_sp,
+                sps: (*engine).sps,
                 more: (&(*engine).more)[..more].into(),
                 ints: (*engine).ints,
                 floats: (*engine).floats,
@@ -129,8 +129,7 @@ impl Kept {
             (*engine).exit_arg = self.exit_arg;
             (*engine).exit_pc = self.exit_pc;
             (*engine).callee = self.callee;
-            (*engine).guest_sp = self.guest_sp;
-            (*engine).host_sp = self.host_sp;
+            (*engine).sps = self.sps;
             (&mut (*engine).more)[..self.more.len()].copy_from_slice(&self.more);
             (*engine).ints = self.ints;
             (*engine).floats = self.floats;
@@ -164,12 +163,12 @@ unsafe fn failed<T: 'static>(
             return false;
         };
         let kept = Kept::new(engine, more.min(MORE_CELLS));
-        if away && (*engine).guest_sp < (*store.as_ptr()).core.machine.top() {
-            (*engine).guest_sp |= CheckTag::AWAY;
+        if away && (*engine).sps.guest < (*store.as_ptr()).core.machine.top() {
+            (*engine).sps.guest |= CheckTag::AWAY;
         }
         // The hook's own calls shall not begin where the guest's do, which may lie there yet.
-        if kept.host_sp == 0 {
-            (*engine).host_sp = (&raw const NO_FRAME) as usize;
+        if kept.sps.host == 0 {
+            (*engine).sps.host = (&raw const NO_FRAME) as usize;
         }
         let core = &mut (*store.as_ptr()).core;
         let (failure, suspension) = (core.failure.take(), core.suspension.take());

@@ -11,7 +11,7 @@ use super::fuel::Tank;
 use super::interrupt::Signal;
 use super::run::{Activation, Dispatch, dispatches_all};
 use super::stack::ValueStack;
-use crate::asm::abi::{CallEngine, Enter, EnterDirect, Resume};
+use crate::asm::abi::{CallEngine, Enter, EnterDirect, Resume, StackPointers};
 use crate::error::{OutOfMemory, Result};
 
 /// What a store needs to run guests. The call engine is made when it is first needed, the stack at
@@ -20,9 +20,14 @@ use crate::error::{OutOfMemory, Result};
 /// # Invariants
 ///
 /// `state` is null or owned by this. `engine` is null, or `state` set up to run on the stack from
-/// `top` to `limit`: on `stack`, or on that of the execution that runs.
+/// `top` to `limit`: on `stack`, or on that of the execution that runs. `plain` and
+/// `metered` are null, or `state` while there is a stack.
 pub(crate) struct Machine {
     pub(super) engine: *mut CallEngine,
+    /// `engine`, if guests do not pay, and no hook is told of their calls.
+    pub(super) plain: *mut CallEngine,
+    /// `engine`, if guests pay, and no hook is told.
+    pub(super) metered: *mut CallEngine,
     pub(super) state: *mut CallEngine,
     pub(super) enter: Enter,
     pub(super) enter_ints: Enter,
@@ -31,14 +36,17 @@ pub(crate) struct Machine {
     stack: Option<ValueStack>,
     /// Where the first activation of `stack` lies, which is always the same.
     pub(super) base: usize,
-    /// Of the stack that is in use.
-    pub(super) top: usize,
+    /// While nobody runs anything: 0, and the top of the stack in use.
+    pub(super) idle: StackPointers,
+    /// Of that stack.
     pub(super) limit: usize,
     /// That stack is an execution's, which a host function runs that a guest has called.
     pub(super) nested: bool,
     pub(super) dispatch: Dispatch,
     /// See [`CallEngine::dispatch_all`].
     dispatch_all: bool,
+    /// The thunks are not the engine's.
+    hooked: bool,
     /// The `StoreInner` that this is part of.
     store: *mut (),
     /// Told of the call engine, if guests can be interrupted.
@@ -55,6 +63,8 @@ impl Machine {
     pub(crate) fn new(engine: &Engine, dispatch: Dispatch, signal: Option<Arc<Signal>>) -> Self {
         Self {
             engine: std::ptr::null_mut(),
+            plain: std::ptr::null_mut(),
+            metered: std::ptr::null_mut(),
             state: std::ptr::null_mut(),
             enter: engine.thunks().enter,
             enter_ints: engine.thunks().enter_ints,
@@ -62,11 +72,12 @@ impl Machine {
             resume: engine.thunks().resume,
             stack: None,
             base: 0,
-            top: 0,
+            idle: StackPointers::default(),
             limit: 0,
             nested: false,
             dispatch,
             dispatch_all: dispatches_all(engine.config()),
+            hooked: false,
             store: std::ptr::null_mut(),
             signal,
             tank: Tank::default(),
@@ -95,14 +106,14 @@ impl Machine {
     fn set_up(&mut self, engine: &Engine) -> Result<()> {
         let stack = ValueStack::new(engine.config().max_wasm_stack, engine.pool())?;
         let state = self.prepare(engine)?;
-        self.top = stack.top() as usize;
+        self.idle.guest = stack.top() as usize;
         self.limit = stack.limit();
-        self.base = self.top - size_of::<Activation>();
+        self.base = self.top() - size_of::<Activation>();
         // SAFETY: owned by this, and no guest runs.
         unsafe {
-            (*state).guest_sp = self.top;
+            (*state).sps = self.idle;
             (self.base as *mut Activation).write(Activation {
-                guest_sp: self.top,
+                guest_sp: self.top(),
                 instance: std::ptr::null_mut(),
             });
         }
@@ -113,6 +124,11 @@ impl Machine {
         }
         self.stack = Some(stack);
         self.engine = state;
+        match (self.hooked, engine.config().consume_fuel) {
+            (false, false) => self.plain = state,
+            (false, true) => self.metered = state,
+            (true, _) => {}
+        }
         Ok(())
     }
 
@@ -168,6 +184,9 @@ impl Machine {
         resume: Resume,
         dispatch: Dispatch,
     ) {
+        self.hooked = true;
+        self.plain = std::ptr::null_mut();
+        self.metered = std::ptr::null_mut();
         self.enter = enter;
         self.enter_ints = enter_ints;
         self.enter_direct = enter_direct;
@@ -183,6 +202,13 @@ impl Machine {
         }
     }
 
+    /// Whether the stack in use is the store's own, on which no execution runs.
+    pub(super) fn on_own_stack(&self) -> bool {
+        self.stack
+            .as_ref()
+            .is_some_and(|stack| stack.top() as usize == self.top())
+    }
+
     /// Where the stack is full.
     pub(crate) fn limit(&self) -> usize {
         self.limit
@@ -190,7 +216,7 @@ impl Machine {
 
     /// The stack's top.
     pub(crate) fn top(&self) -> usize {
-        self.top
+        self.idle.guest
     }
 }
 

@@ -10,7 +10,7 @@ use crate::ir::module::ModuleInfo;
 #[cfg(target_arch = "x86_64")]
 mod machine {
     pub(crate) use crate::amd64::Amd64 as Native;
-    pub(crate) use crate::amd64::entry::thunks;
+    pub(crate) use crate::amd64::entry::{call_inline, call_inline_metered, thunks};
     pub(crate) use crate::amd64::fault::{fault_pc, redirect_to_trap};
     pub(crate) use crate::amd64::host_features as features;
 
@@ -25,7 +25,7 @@ mod machine {
 #[cfg(target_arch = "aarch64")]
 mod machine {
     pub(crate) use crate::arm64::Arm64 as Native;
-    pub(crate) use crate::arm64::entry::thunks;
+    pub(crate) use crate::arm64::entry::{call_inline, call_inline_metered, thunks};
     pub(crate) use crate::arm64::fault::{fault_pc, redirect_to_trap};
     pub(crate) use crate::arm64::icache::sync_icache;
 
@@ -42,7 +42,9 @@ mod machine {
 #[cfg(any(feature = "gdb", feature = "profiling"))]
 pub(crate) use machine::ELF_MACHINE;
 use machine::Native;
-pub(crate) use machine::{fault_pc, features, redirect_to_trap, sync_icache, thunks};
+pub(crate) use machine::{
+    call_inline, call_inline_metered, fault_pc, features, redirect_to_trap, sync_icache, thunks,
+};
 
 /// What an engine keeps for its next modules.
 pub(crate) type Workers = worker::Workers<Native>;

@@ -42,7 +42,7 @@ pub(crate) type Dispatch = unsafe extern "C" fn(*mut CallEngine) -> u32;
 #[repr(C, align(16))]
 #[derive(Clone, Copy)]
 pub(crate) struct Activation {
-    /// [`CallEngine::guest_sp`] of the activation that the host was called from, or the stack's
+    /// [`StackPointers::guest`] of the activation that the host was called from, or the stack's
     /// top.
     pub(crate) guest_sp: usize,
     pub(crate) instance: *mut VmInstance,
@@ -77,10 +77,10 @@ pub(crate) fn dispatcher<T: 'static>(engine: &Engine) -> Dispatch {
 pub(super) unsafe fn begin_activation(engine: *const CallEngine) -> usize {
     // SAFETY: the stack has room: frames leave a reserve.
     unsafe {
-        let top = ((*engine).guest_sp & !15) - size_of::<Activation>();
+        let top = ((*engine).sps.guest & !15) - size_of::<Activation>();
         // Field by field: a vector assembled in memory would wait for its halves.
         let outer = top as *mut Activation;
-        (*outer).guest_sp = (*engine).guest_sp;
+        (*outer).guest_sp = (*engine).sps.guest;
         (*outer).instance = (*engine).instance;
         top
     }
@@ -113,7 +113,7 @@ pub(crate) unsafe fn call<T: 'static, const INTS: bool>(
         if (*func.as_ptr()).instance.is_null() {
             return call_host(core, engine, func);
         }
-        if !(*engine).instance.is_null() {
+        if (*engine).sps.host != 0 {
             return call_nested::<T, INTS>(store, engine, func);
         }
         call_guest::<T, INTS>(store, engine, func)
@@ -175,7 +175,7 @@ unsafe fn call_guest<T: 'static, const INTS: bool>(
     // SAFETY: the caller's promises.
     unsafe {
         let core = &raw mut (*store.as_ptr()).core;
-        let (guest_sp, instance) = ((*engine).guest_sp, (*engine).instance);
+        let (guest_sp, instance) = ((*engine).sps.guest, (*engine).instance);
         let top = begin_activation(engine);
         let machine = &(*core).machine;
         let enter = if INTS {
@@ -187,7 +187,7 @@ unsafe fn call_guest<T: 'static, const INTS: bool>(
         if (*engine).exit != ExitCode::RETURNED {
             return Err(ended(core, engine, top));
         }
-        (*engine).guest_sp = guest_sp;
+        (*engine).sps.guest = guest_sp;
         (*engine).instance = instance;
         Ok(())
     }
@@ -223,11 +223,11 @@ unsafe fn call_host(
         let host = func.as_ptr().cast::<HostFunc>();
         let instance = std::mem::replace(&mut (*engine).instance, std::ptr::null_mut());
         let outer = std::mem::replace(&mut (*engine).callee, func.as_ptr());
-        let host_sp = std::mem::replace(&mut (*engine).host_sp, (&raw const NO_FRAME) as usize);
+        let host_sp = std::mem::replace(&mut (*engine).sps.host, (&raw const NO_FRAME) as usize);
         let failed = ((*host).serve)(host, engine) != 0;
         (*engine).instance = instance;
         (*engine).callee = outer;
-        (*engine).host_sp = host_sp;
+        (*engine).sps.host = host_sp;
         if !failed {
             return Ok(());
         }
@@ -299,7 +299,7 @@ pub(super) unsafe fn failed(core: *mut StoreCore, engine: *mut CallEngine, top: 
             trap_code != Some(TrapCode::StackOverflow) && (*engine).exit != ExitCode::CHECK_ENTRY;
         let ended = frames.take_while(|frame| frame.sp < top);
         let listened = listener::abort(&*core, ended.skip(usize::from(!begun)), error);
-        (*engine).guest_sp = outer.guest_sp;
+        (*engine).sps.guest = outer.guest_sp;
         (*engine).instance = outer.instance;
         if outer.guest_sp >= (*core).machine.top()
             && !(*core).machine.nested
@@ -379,11 +379,11 @@ unsafe extern "C" fn serve_rest<T: 'static>(engine: *mut CallEngine) -> u32 {
                 }
                 ExitCode::CHECK_LOOP | ExitCode::CHECK_ENTRY => {
                     // Frames are walked from here.
-                    (*engine).guest_sp |= CheckTag::of(exit);
+                    (*engine).sps.guest |= CheckTag::of(exit);
                     interrupt::serve_check(store, engine)
                 }
                 ExitCode::CHECK_FUEL => {
-                    (*engine).guest_sp |= CheckTag::of(exit);
+                    (*engine).sps.guest |= CheckTag::of(exit);
                     fuel::serve_region(&mut (*store.as_ptr()).core, engine)
                 }
                 _ => listener::serve(&(*store.as_ptr()).core, &*engine).map(|()| None),

@@ -73,7 +73,7 @@ impl Frozen {
         // SAFETY: the caller's promise.
         unsafe {
             Self {
-                guest_sp: (*engine).guest_sp,
+                guest_sp: (*engine).sps.guest,
                 instance: (*engine).instance,
                 exit: (*engine).exit,
             }
@@ -86,7 +86,7 @@ impl Frozen {
     unsafe fn thaw(self, engine: *mut CallEngine) {
         // SAFETY: the caller's promise.
         unsafe {
-            (*engine).guest_sp = self.guest_sp;
+            (*engine).sps.guest = self.guest_sp;
             (*engine).instance = self.instance;
             (*engine).exit = self.exit;
         }
@@ -138,7 +138,7 @@ impl<T: 'static> Run<'_, T> {
                     frozen.thaw(engine);
                     fuel::go_on(&*self.core(), engine);
                     if !self.go_on(engine, next) {
-                        (*engine).guest_sp = CheckTag::split((*engine).guest_sp).0;
+                        (*engine).sps.guest = CheckTag::split((*engine).sps.guest).0;
                         ((*self.core()).machine.resume)(engine);
                     }
                 }

@@ -13,7 +13,7 @@ use super::host::HostFunc;
 use super::run::Dispatch;
 use super::stack::ValueStack;
 use super::store::{StoreCore, StoreInner};
-use crate::asm::abi::{CallEngine, MoreCell, VmInstance};
+use crate::asm::abi::{CallEngine, MoreCell, StackPointers, VmInstance};
 use crate::error::{Result, Trap};
 
 /// A check, or a long builtin, found that the guest shall not go on for now.
@@ -51,7 +51,7 @@ pub(crate) enum Suspension {
     Builtin(Stop),
 }
 
-/// Words of the host's frame of an activation, as far as the outer `host_sp` at the most.
+/// Words of the host's frame of an activation, as far as the outer stack pointer at the most.
 const FRAME: usize = 32;
 
 /// In place of the host's frame of an activation, while the host calls its own functions.
@@ -69,7 +69,8 @@ pub(crate) enum Runner {
 }
 
 impl Runner {
-    /// What `host_sp` is set to before the activation; no stack pointer is odd.
+    /// What [`StackPointers::host`] is before the activation; no stack pointer is odd. A call with
+    /// nothing before it may leave it out.
     fn mark(self) -> usize {
         match self {
             Self::Call => 0,
@@ -87,9 +88,9 @@ impl Runner {
         let frame = [self.mark(); FRAME];
         // SAFETY: the caller's promise; the frame lives as long as the call.
         unsafe {
-            (*engine).host_sp = frame.as_ptr() as usize;
+            (*engine).sps.host = frame.as_ptr() as usize;
             let outcome = dispatch(engine);
-            (*engine).host_sp = self.mark();
+            (*engine).sps.host = self.mark();
             outcome
         }
     }
@@ -100,9 +101,12 @@ impl Runner {
     ///
     /// `engine` is the call engine of a store with this core, whose dispatcher runs.
     pub(crate) unsafe fn of(core: &StoreCore, engine: *const CallEngine) -> Self {
-        // SAFETY: the caller's promise: `host_sp` is the host's frame of the activation.
+        if core.machine.on_own_stack() {
+            return Self::Call;
+        }
+        // SAFETY: the caller's promise: `sps.host` is the host's frame of the activation.
         let outer = unsafe {
-            let at = (*engine).host_sp + core.engine.thunks().outer_host_sp;
+            let at = (*engine).sps.host + core.engine.thunks().outer_host_sp;
             (at as *const usize).read()
         };
         let runner = [Self::Execution, Self::Async];
@@ -142,8 +146,7 @@ pub(crate) struct Switched<T: 'static> {
     engine: *mut CallEngine,
     /// What a call would have been given: null if the store has no stack yet.
     ready: *mut CallEngine,
-    guest_sp: usize,
-    host_sp: usize,
+    sps: StackPointers,
     instance: *mut VmInstance,
     top: usize,
     limit: usize,
@@ -171,17 +174,18 @@ impl<T: 'static> Switched<T> {
                 store,
                 engine,
                 ready: machine.engine,
-                guest_sp: (*engine).guest_sp,
-                host_sp: (*engine).host_sp,
+                sps: (*engine).sps,
                 instance: (*engine).instance,
-                top: machine.top,
+                top: machine.top(),
                 limit: machine.limit,
                 nested: machine.nested,
             };
-            machine.nested |= outer.guest_sp != outer.top;
+            machine.nested |= outer.sps.guest != outer.top;
             machine.engine = engine;
-            (*engine).guest_sp = stack.top() as usize;
-            (*engine).host_sp = runner.mark();
+            (*engine).sps = StackPointers {
+                host: runner.mark(),
+                guest: stack.top() as usize,
+            };
             (*engine).instance = std::ptr::null_mut();
             set_stack(core, engine, stack.top() as usize, stack.limit());
             outer
@@ -200,8 +204,7 @@ impl<T: 'static> Drop for Switched<T> {
             let core = &mut (*self.store.as_ptr()).core;
             core.machine.engine = self.ready;
             core.machine.nested = self.nested;
-            (*self.engine).guest_sp = self.guest_sp;
-            (*self.engine).host_sp = self.host_sp;
+            (*self.engine).sps = self.sps;
             (*self.engine).instance = self.instance;
             set_stack(core, self.engine, self.top, self.limit);
         }
@@ -212,7 +215,7 @@ impl<T: 'static> Drop for Switched<T> {
 ///
 /// `engine` is that of the store.
 unsafe fn set_stack(core: &mut StoreCore, engine: *mut CallEngine, top: usize, limit: usize) {
-    core.machine.top = top;
+    core.machine.idle.guest = top;
     core.machine.limit = limit;
     match &core.interrupts {
         Some(interrupts) => interrupts.signal.set_limit(limit),

@@ -77,15 +77,15 @@ impl<Params: WasmParams, Results: WasmResults> TypedFunc<Params, Results> {
         if core.id != self.func.store() {
             return Err(wrong_store());
         }
-        let engine = core.machine.engine(&core.engine)?;
         // SAFETY: the function is of this store and has these parameters and results.
         unsafe {
             let record = self.func.record();
-            if const { is_direct::<Params, Results>() } && !record.as_ref().instance.is_null() {
+            if const { is_direct::<Params, Results>() } {
                 let args = params.to_direct(core)?;
-                let result = direct::call_direct(store.as_ptr(), engine, record, args)?;
+                let result = direct::call(store.as_ptr(), record, args)?;
                 return Ok(Results::from_direct([result; DIRECT_ARGS], store.core()));
             }
+            let engine = core.machine.engine(&core.engine)?;
             params.write::<false>(engine, core)?;
             let store_ptr = store.as_ptr();
             if const { Params::INTS && Results::INTS } {

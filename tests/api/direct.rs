@@ -4,11 +4,11 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use pronto::{
-    AsContextMut, CallHook, Caller, Engine, Error, Exit, Func, Instance, Linker, Memory, Store,
-    Trap, TypedFunc, Val,
+    AsContextMut, CallHook, Caller, Config, Engine, Error, Exit, Func, FuncType, Instance, Linker,
+    Memory, Store, Trap, TypedFunc, Val, ValType,
 };
 
-use crate::support::{each, module};
+use crate::support::{each, instantiate, module};
 
 /// Each `run` adds ten locals up that live across its calls, what the host answers, and what is
 /// in the last page of a memory that the host makes larger meanwhile.
@@ -270,4 +270,121 @@ fn a_hook_sees_the_calls() {
         assert_eq!(run.call(&mut store, 5).unwrap(), expected(5, [9, 9]));
         assert_eq!(seen.load(std::sync::atomic::Ordering::Relaxed), 12);
     });
+}
+
+/// A call in `f` of a guest whose host function writes down where it was called from.
+#[inline(never)]
+fn call_within_a_known_function(f: &TypedFunc<i32, i32>, store: &mut Store<String>) -> i32 {
+    f.call(store, 7).unwrap() + 1
+}
+
+/// The host's frames can be walked from a host function to whoever called its guest.
+#[test]
+fn the_hosts_frames_lead_through_the_guest() {
+    each(|engine| {
+        let wat = r#"(module (import "h" "note" (func $note (param i32) (result i32)))
+            (func (export "f") (param i32) (result i32)
+                (i32.add (call $note (local.get 0)) (i32.const 1))))"#;
+        let mut store = Store::new(engine, String::new());
+        let note = Func::wrap(&mut store, |mut caller: Caller<'_, String>, n: i32| {
+            *caller.data_mut() = std::backtrace::Backtrace::force_capture().to_string();
+            n
+        });
+        let instance = Instance::new(&mut store, &module(engine, wat), &[note.into()]).unwrap();
+        let f = instance.get_typed_func::<i32, i32>(&store, "f").unwrap();
+        // The first call of a store goes another way.
+        for _ in 0..2 {
+            assert_eq!(call_within_a_known_function(&f, &mut store), 9);
+            let frames = store.data();
+            assert!(frames.contains("call_within_a_known_function"), "{frames}");
+            assert!(frames.contains("support::each"), "{frames}");
+        }
+    });
+}
+
+/// Calls with what tells an execution wherever the host's stack was not written.
+#[inline(never)]
+fn call_above_marks(f: &TypedFunc<i32, i32>, store: &mut Store<()>, mark: u64) -> Option<Error> {
+    fn write_below(mark: u64) {
+        std::hint::black_box([mark; 1024]);
+    }
+    std::hint::black_box(write_below as fn(u64))(mark);
+    f.call(store, 7).err()
+}
+
+/// What an earlier execution has left on the host's stack makes a call no execution.
+#[test]
+fn a_call_is_never_taken_for_an_execution() {
+    each(|engine| {
+        let wat = r#"(module (import "h" "wait" (func $wait (param i32) (result i32)))
+            (func (export "f") (param i32) (result i32) (call $wait (local.get 0))))"#;
+        let mut linker = Linker::new(engine);
+        let ty = FuncType::new([ValType::I32], [ValType::I32]);
+        linker.func_suspending("h", "wait", ty).unwrap();
+        let mut store = Store::new(engine, ());
+        let instance = linker
+            .instantiate(&mut store, &module(engine, wat))
+            .unwrap();
+        let f = instance.get_typed_func::<i32, i32>(&store, "f").unwrap();
+        // The first call of a store goes another way.
+        for mark in [1, 1, 3] {
+            let error = call_above_marks(&f, &mut store, mark).unwrap();
+            assert!(error.to_string().contains("cannot be suspended"), "{error}");
+            let mut run = f.start(&mut store, 7).unwrap();
+            assert!(matches!(run.run(&mut store), Ok(Exit::HostCall(_))));
+        }
+    });
+}
+
+/// What lives across a call is where it was, though every register was needed meanwhile.
+#[test]
+fn the_hosts_values_live_across_calls() {
+    each(|engine| {
+        let (mut store, instance) = guest(engine);
+        let run = instance.get_typed_func::<i64, i64>(&store, "run").unwrap();
+        let trap = instance.get_typed_func::<i32, i64>(&store, "trap").unwrap();
+        let mut values: [u64; 12] = std::array::from_fn(|n| 1 << (5 * n));
+        let mut sum = 0.5;
+        for n in 0..4 {
+            // Each is a local of this function that the calls must not change.
+            let [a, b, c, d, e, f, g, h, i, j, k, l] = values;
+            run.call(&mut store, n).unwrap();
+            assert_eq!(trap.call(&mut store, 2).unwrap(), 3);
+            assert!(trap.call(&mut store, 0).is_err());
+            sum += n as f64;
+            values = [b, c, d, e, f, g, h, i, j, k, l, a];
+        }
+        assert_eq!(values, std::array::from_fn(|n| 1 << (5 * ((n + 4) % 12))));
+        assert_eq!(sum, 6.5);
+    });
+}
+
+/// Each call pays the same, the first of a store and those after it, and after one that could not.
+#[test]
+fn every_call_pays() {
+    for guard in [false, true] {
+        let mut config = Config::new();
+        config.signals_based_traps(guard).consume_fuel(true);
+        let engine = Engine::new(&config).unwrap();
+        let wat = r#"(module (memory 1) (func (export "f") (param $n i32) (result i32)
+            (loop $l (i32.store (i32.const 8)
+                    (i32.add (i32.load (i32.const 8)) (local.get $n)))
+                (br_if $l (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
+            (i32.load (i32.const 8))))"#;
+        let (mut store, instance) = instantiate(&engine, wat);
+        let f = instance.get_typed_func::<i32, i32>(&store, "f").unwrap();
+        let mut price = None;
+        for sum in [6, 12, 18] {
+            store.set_fuel(1000).unwrap();
+            assert_eq!(f.call(&mut store, 3).unwrap(), sum);
+            let paid = 1000 - store.get_fuel().unwrap();
+            assert!(paid > 0 && paid == *price.get_or_insert(paid));
+        }
+        store.set_fuel(1).unwrap();
+        let error = f.call(&mut store, 3).unwrap_err();
+        assert_eq!(error.trap(), Some(Trap::OutOfFuel));
+        store.set_fuel(1000).unwrap();
+        f.call(&mut store, 3).unwrap();
+        assert_eq!(Some(1000 - store.get_fuel().unwrap()), price);
+    }
 }

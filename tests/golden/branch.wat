@@ -166,7 +166,7 @@
 ;; L1   add rsp, 0x18
 ;;      ret
 ;; $unreachable
-;;      call qword ptr [r14+0x20]
+;;      call qword ptr [r14+0x30]
 ;; $return
 ;;      lea eax, [r8+1]
 ;;      add rsp, 0x18
@@ -286,7 +286,7 @@
 ;;      add sp, sp, #0x20
 ;;      ret
 ;; $unreachable
-;;      ldr x16, [x28, #0x20]
+;;      ldr x16, [x28, #0x30]
 ;;      blr x16
 ;; $return
 ;;      add w0, w1, #0x1

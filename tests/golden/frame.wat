@@ -40,7 +40,7 @@
 ;;      add eax, [rsp]
 ;;      add rsp, 0x28
 ;;      ret
-;; L1   call qword ptr [r14+0x58]
+;; L1   call qword ptr [r14+0x68]
 ;; $pins
 ;;      cmp rsp, [r14+8]
 ;;      jb L2
@@ -66,7 +66,7 @@
 ;;      mov r12, [rsp+0x20]
 ;;      add rsp, 0x28
 ;;      ret
-;; L2   call qword ptr [r14+0x58]
+;; L2   call qword ptr [r14+0x68]
 ;; $large
 ;;      cmp rsp, [r14+8]
 ;;      jb L1
@@ -77,7 +77,7 @@
 ;;      mov rax, [rsp]
 ;;      add rsp, 0x18
 ;;      ret
-;; L1   call qword ptr [r14+0x58]
+;; L1   call qword ptr [r14+0x68]
 ;; $traps
 ;;      sub rsp, 0x18
 ;;      mov r8d, eax
@@ -89,7 +89,7 @@
 ;;      div edi
 ;;      add rsp, 0x18
 ;;      ret
-;; L1   call qword ptr [r14+0x48]
+;; L1   call qword ptr [r14+0x58]
 ;; $exported
 ;;      mov r10, [r11+8]
 ;;      cmp r10, [r14]
@@ -102,7 +102,7 @@
 ;;      call function 5
 ;;      add rsp, 0x18
 ;;      ret
-;; L2   call qword ptr [r14+0x58]
+;; L2   call qword ptr [r14+0x68]
 ;; L3   push qword ptr [r14]
 ;;      mov [r14], r10
 ;;      mov r10, [r10]
@@ -139,7 +139,7 @@
 ;;      add sp, sp, #0x30
 ;;      ret
 ;; L1   mov x17, x30
-;;      ldr x16, [x28, #0x58]
+;;      ldr x16, [x28, #0x68]
 ;;      blr x16
 ;; $pins
 ;;      ldr x16, [x28, #0x8]
@@ -163,7 +163,7 @@
 ;;      add sp, sp, #0x30
 ;;      ret
 ;; L2   mov x17, x30
-;;      ldr x16, [x28, #0x58]
+;;      ldr x16, [x28, #0x68]
 ;;      blr x16
 ;; $large
 ;;      ldr x16, [x28, #0x8]
@@ -179,7 +179,7 @@
 ;;      add sp, sp, #0x20
 ;;      ret
 ;; L1   mov x17, x30
-;;      ldr x16, [x28, #0x58]
+;;      ldr x16, [x28, #0x68]
 ;;      blr x16
 ;; $traps
 ;;      sub sp, sp, #0x20
@@ -190,7 +190,7 @@
 ;;      ldr x30, [sp, #0x18]
 ;;      add sp, sp, #0x20
 ;;      ret
-;; L1   ldr x16, [x28, #0x48]
+;; L1   ldr x16, [x28, #0x58]
 ;;      blr x16
 ;; $exported
 ;;      ldr x16, [x17, #0x8]
@@ -209,7 +209,7 @@
 ;;      add sp, sp, #0x20
 ;;      ret
 ;; L2   mov x17, x30
-;;      ldr x16, [x28, #0x58]
+;;      ldr x16, [x28, #0x68]
 ;;      blr x16
 ;; L3   ldr x15, [x28]
 ;;      ldr x16, [x17, #0x8]

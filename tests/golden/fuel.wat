@@ -92,7 +92,7 @@
 ;;      mov eax, ecx
 ;; L5   add rsp, 0x18
 ;;      ret
-;; L6   call qword ptr [r14+0x58]
+;; L6   call qword ptr [r14+0x68]
 ;; L7   mov dword ptr [r14+0x14], 1
 ;;      mov dword ptr [r14+0x10], 7
 ;;      call qword ptr [r14+0xa8]
@@ -189,7 +189,7 @@
 ;;      add sp, sp, #0x20
 ;;      ret
 ;; L6   mov x17, x30
-;;      ldr x16, [x28, #0x58]
+;;      ldr x16, [x28, #0x68]
 ;;      blr x16
 ;; L7   mov w17, #0x1
 ;;      str w17, [x28, #0x14]

@@ -46,7 +46,7 @@
 ;;      nop [rax+rax]
 ;;      nop [rax+rax]
 ;;      nop [rax]
-;; L1   cmp r14, [r14+0x70]
+;; L1   cmp r14, [r14+0x18]
 ;;      jb L4
 ;; L2   dec r8d
 ;;      je L3
@@ -67,7 +67,7 @@
 ;;      nop [rax+rax]
 ;;      nop [rax+rax]
 ;;      nop [rax+rax]
-;; L1   cmp r14, [r14+0x70]
+;; L1   cmp r14, [r14+0x18]
 ;;      jb L4
 ;; L2   cmp r8d, edi
 ;;      jae L3
@@ -123,7 +123,7 @@
 ;;      sub sp, sp, #0x20
 ;;      str x30, [sp, #0x18]
 ;;      mov w1, w0
-;; L1   ldr w16, [x28, #0x70]
+;; L1   ldr w16, [x28, #0x18]
 ;;      cbnz w16, L4
 ;; L2   sub w1, w1, #0x1
 ;;      cbz w1, L3
@@ -144,7 +144,7 @@
 ;;      sub sp, sp, #0x20
 ;;      str x30, [sp, #0x18]
 ;;      mov w2, w0
-;; L1   ldr w16, [x28, #0x70]
+;; L1   ldr w16, [x28, #0x18]
 ;;      cbnz w16, L4
 ;; L2   cmp w2, w1
 ;;      b.hs L3

@@ -71,7 +71,7 @@ fn checks_keep_every_register() {
                     assert_eq!(world.engine.exit, exit);
                     // With the return address, what an entry pushes is a frame of 16 bytes.
                     let frame = 16 + if entry { 8 } else { 0 };
-                    let sp = world.engine.guest_sp + world.thunks.check_frame;
+                    let sp = world.engine.sps.guest + world.thunks.check_frame;
                     assert_eq!(sp + frame, world.top());
                     spoil(&mut world.engine);
                     world.resume();

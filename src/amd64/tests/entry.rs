@@ -148,7 +148,7 @@ fn serve_host_call(engine: &mut CallEngine) -> u32 {
     engine.ints[1] = 6;
     engine.floats[0][0] = 2.5f64.to_bits();
     // What another activation in the same engine leaves behind.
-    engine.guest_sp = 1;
+    engine.sps.guest = 1;
     engine.instance = std::ptr::null_mut();
     0
 }
@@ -223,7 +223,7 @@ fn exits_that_leave_are_resumed() {
         world.call(func);
         let left = (
             world.engine.exit,
-            world.engine.guest_sp,
+            world.engine.sps.guest,
             world.engine.instance,
         );
         assert_eq!(left.0, ExitCode::HOST_CALL);
@@ -240,7 +240,7 @@ fn exits_that_leave_are_resumed() {
         assert_combined(&world.engine);
         (
             world.engine.exit,
-            world.engine.guest_sp,
+            world.engine.sps.guest,
             world.engine.instance,
         ) = left;
         world.engine.ints[..2].copy_from_slice(&[70_000_000, 7]);
@@ -343,7 +343,7 @@ fn traps_tell_their_site() {
             } else {
                 0
             };
-            let sp = world.engine.guest_sp + frame;
+            let sp = world.engine.sps.guest + frame;
             assert_eq!(sp, world.top() - 48);
         }
     }
@@ -361,10 +361,10 @@ fn recursion_ends_in_a_stack_overflow() {
             assert_eq!(engine.exit.trap(), Some(TrapCode::StackOverflow));
             // Nothing was written below the reserve.
             let limit = engine.stack_limit.load(Relaxed);
-            assert!(engine.guest_sp > limit - STACK_RESERVE);
+            assert!(engine.sps.guest > limit - STACK_RESERVE);
             // The frame that could not be is 16 bytes big, its return address on top.
-            assert_eq!(engine.guest_sp % 16, 0);
-            let outer = engine.guest_sp + 16;
+            assert_eq!(engine.sps.guest % 16, 0);
+            let outer = engine.sps.guest + 16;
             // SAFETY: within the value stack.
             let back = unsafe { *((outer - 8) as *const usize) };
             if outer == world.top() {
@@ -545,6 +545,6 @@ mod faults {
         assert_eq!(world.engine.exit_pc, FAULT_PC.load(Ordering::SeqCst));
         assert!(world.sites.contains(&world.exit_offset()));
         let top = world.top();
-        assert_eq!(world.engine.guest_sp, top - 64);
+        assert_eq!(world.engine.sps.guest, top - 64);
     }
 }

@@ -185,14 +185,14 @@ impl World {
         let top = self.top();
         // SAFETY: the engine, the record and the stack are laid out as code expects them.
         unsafe { (self.thunks.enter)(&mut *self.engine, record, top) };
-        assert_eq!(self.engine.host_sp, 0, "as before");
+        assert_eq!(self.engine.sps.host, 0, "as before");
     }
 
     /// Goes on after an exit.
     pub(super) fn resume(&mut self) {
         // SAFETY: as for `call`; the exit left its state in the engine and on the stack.
         unsafe { (self.thunks.resume)(&mut *self.engine) };
-        assert_eq!(self.engine.host_sp, 0, "as before");
+        assert_eq!(self.engine.sps.host, 0, "as before");
     }
 
     /// What code has left in a cell beyond the registers.

@@ -204,7 +204,7 @@ impl Machine {
     pub(super) fn run(&mut self, code: &Code, regs: &Regs) -> Outcome {
         self.engine.traps = code.handlers;
         self.engine.exit = ExitCode::RETURNED;
-        self.engine.guest_sp = self.stack_top();
+        self.engine.sps.guest = self.stack_top();
         let mut before = *regs;
         before.x[28] = &raw mut *self.engine as u64;
         before.x[27] = self.memory.base as u64;

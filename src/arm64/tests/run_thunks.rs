@@ -117,12 +117,12 @@ impl Guest {
         // The handlers are those of the engine, not of the harness.
         self.machine.engine.traps = self.thunks.traps;
         self.machine.engine.instance = std::ptr::null_mut();
-        self.machine.engine.host_sp = 0x1234;
+        self.machine.engine.sps.host = 0x1234;
         let top = self.machine.stack_top();
         let (engine, record) = (&raw mut *self.machine.engine, &raw const *self.record);
         // SAFETY: all three are what the thunk asks for.
         keeps_registers(|| unsafe { enter(engine, record, top) });
-        assert_eq!(self.machine.engine.host_sp, 0x1234);
+        assert_eq!(self.machine.engine.sps.host, 0x1234);
     }
 
     fn resume(&mut self) {
@@ -219,7 +219,7 @@ fn exits_wait_and_resume() {
         guest.enter();
         assert_builtin(guest.engine());
         // The return address is on top of the thunk's frame, below that of the function.
-        let frame = guest.engine().guest_sp + guest.thunks.exit_frame;
+        let frame = guest.engine().sps.guest + guest.thunks.exit_frame;
         assert_eq!(guest.machine.stack_top(), frame + 96);
         let bytes = guest.machine.stack_bytes(frame - 8, 8);
         let returns = usize::from_le_bytes(bytes.try_into().unwrap());
@@ -288,7 +288,7 @@ fn checks_keep_every_register() {
                 guest.enter();
                 if leaves {
                     assert_eq!(guest.engine().exit, exit);
-                    let frame = guest.engine().guest_sp + guest.thunks.check_frame;
+                    let frame = guest.engine().sps.guest + guest.thunks.check_frame;
                     let own = if entry { 16 } else { 0 };
                     assert_eq!(guest.machine.stack_top(), frame + own + 96);
                     spoil(guest.engine());
@@ -349,7 +349,7 @@ fn host_functions_are_called_by_their_record() {
             assert_eq!(unsafe { (*engine.callee).index }, 4);
             // The host may run other things in the engine.
             engine.instance = std::ptr::null_mut();
-            engine.guest_sp = 0;
+            engine.sps.guest = 0;
             engine.ints[0] += 5;
             0
         });
@@ -412,7 +412,7 @@ fn traps_leave() {
             // The first site is the stack check's.
             let site = guest.code.addr(guest.code.sites[1].code);
             assert_eq!(guest.engine().exit_pc, site);
-            assert_eq!(guest.machine.stack_top() - guest.engine().guest_sp, 96);
+            assert_eq!(guest.machine.stack_top() - guest.engine().sps.guest, 96);
         }
     }
 }
@@ -428,7 +428,7 @@ fn a_full_stack_leaves_with_a_frame() {
         let site = guest.code.addr(guest.code.sites[0].code);
         assert_eq!(guest.engine().exit_pc, site);
         let top = guest.machine.stack_top();
-        assert_eq!(top - guest.engine().guest_sp, 16);
+        assert_eq!(top - guest.engine().sps.guest, 16);
         // The return address is that of the thunk, not of the trap's site.
         let bytes = guest.machine.stack_bytes(top - 8, 8);
         let returns = usize::from_le_bytes(bytes.try_into().unwrap());
