@@ -308,7 +308,7 @@ impl Amd64 {
 }
 
 fn add_to_field(code: &mut [u8], at: usize, distance: i32) {
-    let Some(field) = code.get_mut(at..).and_then(|rest| rest.first_chunk_mut()) else {
+    let Some(Ok(field)) = code.get_mut(at..at + 4).map(<&mut [u8; 4]>::try_from) else {
         unreachable!("a field to patch is within the code");
     };
     *field = i32::from_le_bytes(*field)

@@ -79,7 +79,6 @@ impl<I: Isa> Pass<'_, I> {
         } else {
             &[]
         };
-        let mut ints = Heaviest::new(leaf.len() + self.file.saved_pins.len());
         let st = &mut self.st;
         st.operands.clear();
         st.zeroed_pins.clear();
@@ -88,31 +87,43 @@ impl<I: Isa> Pass<'_, I> {
         st.regs.held = RegSet::EMPTY;
         st.regs.allocatable = self.file.operands;
         st.locals.clear();
-        let (mut zeroed, mut other, mut floats) = (0, 0, false);
-        for (index, local) in (0u32..).zip(&func.locals) {
-            st.locals.push(LocalState {
-                ty: local.ty,
-                reg: None,
-                pinned: false,
-                home: 0,
-                pending: NONE,
-            });
-            let cells = local.ty.cells();
+        st.locals.extend(func.locals.iter().map(|local| LocalState {
+            ty: local.ty,
+            reg: None,
+            pinned: false,
+            home: 0,
+            pending: NONE,
+        }));
+        let mut ints = Heaviest::new(leaf.len() + self.file.saved_pins.len());
+        if func.floats {
+            self.weigh::<true>(&mut ints);
+        } else {
+            self.weigh::<false>(&mut ints);
+        }
+        let saved = self.pin_ints(leaf, &ints);
+        if func.floats {
+            self.pin_floats();
+            self.lay_out::<true>(saved);
+        } else {
+            self.lay_out::<false>(saved);
+        }
+    }
+
+    /// Offers the integer locals, and counts the cells of homes if none is pinned. `FLOATS`: there
+    /// may be floats among the locals.
+    #[inline(always)]
+    fn weigh<const FLOATS: bool>(&mut self, ints: &mut Heaviest) {
+        let (mut zeroed, mut other) = (0, 0);
+        for (index, local) in (0u32..).zip(&self.func.locals) {
+            let cells = if FLOATS { local.ty.cells() } else { 1 };
             zeroed += cells * u32::from(local.zeroed);
             other += cells * u32::from(!local.zeroed & (local.weight > 0));
-            if local.ty.is_float() {
-                floats = true;
-            } else {
+            if !(FLOATS && local.ty.is_float()) {
                 ints.offer(local.weight, index);
             }
         }
-        st.zeroed.cells = zeroed;
-        st.other_cells = other;
-        let saved = self.pin_ints(leaf, &ints);
-        if floats {
-            self.pin_floats();
-        }
-        self.lay_out(saved);
+        self.st.zeroed.cells = zeroed;
+        self.st.other_cells = other;
     }
 
     /// Pins the float locals of greatest weight.
@@ -195,17 +206,25 @@ impl<I: Isa> Pass<'_, I> {
     }
 
     /// Homes of locals first, for short displacements: those to zero last of them. Then operands,
-    /// saves (so many), return address.
-    fn lay_out(&mut self, saved: usize) {
+    /// saves (so many), return address. `FLOATS`: as for [`Self::weigh`].
+    #[inline(always)]
+    fn lay_out<const FLOATS: bool>(&mut self, saved: usize) {
         let leaf = self.func.is_leaf();
         let st = &mut self.st;
         st.zeroed.start = 8 * st.other_cells as i32;
+        let homes = st.other_cells + st.zeroed.cells;
         let (mut other, mut at) = (0, st.zeroed.start);
-        for (state, local) in st.locals.iter_mut().zip(&self.func.locals) {
+        let locals = if homes > 0 {
+            &self.func.locals[..]
+        } else {
+            &[]
+        };
+        for (state, local) in st.locals.iter_mut().zip(locals) {
             // Without a branch: who has a home cannot be foreseen.
-            let float_home = local.ty.is_float() & !leaf;
+            let float_home = FLOATS & local.ty.is_float() & !leaf;
             let has_home = (local.weight > 0) & (!state.pinned | float_home);
-            let size = 8 * local.ty.cells() as i32 * i32::from(has_home);
+            let cells = if FLOATS { local.ty.cells() as i32 } else { 1 };
+            let size = 8 * cells * i32::from(has_home);
             let zeroed = local.zeroed & !state.pinned;
             state.home = if zeroed { at } else { other };
             at += size * i32::from(zeroed);

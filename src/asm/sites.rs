@@ -50,7 +50,8 @@ impl Sites {
         let delta = site.wasm.wrapping_sub(self.last.wasm) as i32;
         let delta = (delta << 1 ^ delta >> 31) as u32;
         self.last = site;
-        if ahead | delta < 0x80 {
+        // With room, which there nearly always is, nothing is called.
+        if ahead | delta < 0x80 && self.bytes.capacity() - self.bytes.len() >= 2 {
             self.bytes.extend_from_slice(&[ahead as u8, delta as u8]);
         } else {
             self.push_long(ahead, delta);

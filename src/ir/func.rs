@@ -23,6 +23,8 @@ pub(crate) struct Func {
     pub(crate) max_height: u32,
     /// Whether some operand, local or label argument is a v128 (homes are two cells then).
     pub(crate) v128: bool,
+    /// Whether some local may be a float or a v128.
+    pub(crate) floats: bool,
     /// Sum of 8^depth (capped as in [`Local::weight`]) over all calls and builtins; 0: a leaf.
     pub(crate) call_weight: u32,
 }

@@ -49,10 +49,11 @@ impl LocalMap {
         let params = module.types[out.ty as usize].params();
         // Wasm allows a thousand parameters.
         out.params = params.len() as u32;
-        let mut v128 = false;
+        let (mut v128, mut floats) = (false, false);
         for (index, &ty) in (0..).zip(params) {
             out.locals.push(Local::new(index, ty));
             v128 |= ty == ValType::V128;
+            floats |= ty.is_float();
         }
         self.groups.clear();
         let mut end = out.params;
@@ -66,6 +67,7 @@ impl LocalMap {
                 .map_err(invalid)?;
             let ty = val_type(offset, ty)?;
             v128 |= ty == ValType::V128;
+            floats |= ty.is_float();
             if end + count <= MANY {
                 let group = end..end + count;
                 out.locals.extend(group.map(|index| Local::new(index, ty)));
@@ -75,7 +77,7 @@ impl LocalMap {
         }
         let at = (out.body_pos, Some(out.index));
         module.limits.check(EnforcedLimit::Locals, end.into(), at)?;
-        out.v128 = v128;
+        (out.v128, out.floats) = (v128, floats);
         self.sparse = end > MANY;
         if self.sparse {
             out.locals.truncate(out.params as usize);

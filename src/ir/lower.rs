@@ -123,6 +123,7 @@ impl Func {
             params: _,
             max_height,
             v128,
+            floats,
             call_weight,
         } = self;
         labels.clear();
@@ -130,6 +131,7 @@ impl Func {
         locals.clear();
         *max_height = 0;
         *v128 = false;
+        *floats = false;
         *call_weight = 0;
         records.start(bytes)
     }
