@@ -239,7 +239,7 @@ fn each_func<I: Isa>(
     let (mut emitter, mut starts) = (Emitter::<I>::new(isa), Vec::new());
     for body in bodies {
         lowering.lower(&info, wasm, &body?, costs.as_ref(), &mut func)?;
-        let emitted = emitter.emit(&cx, &func, false, Some(&mut starts))?;
+        let emitted = emitter.emit(&cx, &func.lowered(), false, Some(&mut starts))?;
         see(Seen {
             info: &info,
             func: &func,

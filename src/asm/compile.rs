@@ -15,7 +15,7 @@ use super::repeat::ShortLoop;
 use super::stack::{LocalState, Operand, Registers};
 use crate::error::{OutOfMemory, try_renew};
 use crate::ir::fuel::Costs;
-use crate::ir::func::Func;
+use crate::ir::func::Lowered;
 use crate::ir::module::ModuleInfo;
 use crate::ir::records::Record;
 use crate::ir::types::{ValType, Width};
@@ -120,7 +120,7 @@ impl<I: Isa> Emitter<I> {
     pub(crate) fn emit(
         &mut self,
         cx: &Context<'_>,
-        func: &Func,
+        func: &Lowered<'_>,
         listened: bool,
         mut starts: Option<&mut Vec<RecordStart>>,
     ) -> Result<Emitted, OutOfMemory> {
@@ -167,7 +167,7 @@ impl<I: Isa> Emitter<I> {
     }
 
     /// What grows with the function, but for its code, is not to grow while it is emitted.
-    fn make_room(&mut self, cx: &Context<'_>, func: &Func) -> Result<(), OutOfMemory> {
+    fn make_room(&mut self, cx: &Context<'_>, func: &Lowered<'_>) -> Result<(), OutOfMemory> {
         let (mut records, targets) = (func.records.len(), func.targets.len());
         if cx.options.interruptible {
             // Half of them in the copies of short loops.
@@ -191,7 +191,7 @@ pub(super) struct Pass<'a, I> {
     pub(super) isa: &'a mut I,
     pub(super) st: &'a mut State,
     pub(super) cx: &'a Context<'a>,
-    pub(super) func: &'a Func,
+    pub(super) func: &'a Lowered<'a>,
     /// The records behind the one at hand.
     pub(super) rest: slice::Iter<'a, Record>,
     pub(super) file: &'static RegFile,

@@ -136,16 +136,21 @@ pub(crate) fn compile<I: Isa + Send>(
     if options.threads <= 1 {
         let mut worker = workers.take(options.isa);
         let mut batching = Batching::default();
+        let mut limited = 0;
+        let mut limit = |funcs: &[FuncCode]| {
+            let mut new = std::mem::replace(&mut limited, funcs.len())..funcs.len();
+            new.try_for_each(|at| limit_code(module, &funcs[at], at, 0))
+        };
         bodies.try_each(|body| {
             if batching.begins(&body) {
+                worker.finish(&cx, options.listen, &mut all)?;
                 all.bytes.align(LINE)?;
             }
             worker.compile(&cx, bytes, &body, options.listen, &mut all)?;
-            match all.funcs.last() {
-                Some(func) => limit_code(module, func, all.funcs.len() - 1, 0),
-                None => Ok(()),
-            }
+            limit(&all.funcs)
         })?;
+        worker.finish(&cx, options.listen, &mut all)?;
+        limit(&all.funcs)?;
         workers.give(worker);
     } else {
         all = parallel::compile(&cx, bytes, bodies, options, workers, all)?;

@@ -114,7 +114,7 @@ impl<I: Isa> Pass<'_, I> {
     #[inline(always)]
     fn weigh<const FLOATS: bool>(&mut self, ints: &mut Heaviest) {
         let (mut zeroed, mut other) = (0, 0);
-        for (index, local) in (0u32..).zip(&self.func.locals) {
+        for (index, local) in (0u32..).zip(self.func.locals) {
             let cells = if FLOATS { local.ty.cells() } else { 1 };
             zeroed += cells * u32::from(local.zeroed);
             other += cells * u32::from(!local.zeroed & (local.weight > 0));
@@ -132,7 +132,7 @@ impl<I: Isa> Pass<'_, I> {
         let mut floats = Heaviest::new(self.file.float_pins.len());
         // Every float register is caller-saved: each call costs a store and a load.
         let least = self.func.call_weight.saturating_mul(2);
-        for (index, local) in (0u32..).zip(&self.func.locals) {
+        for (index, local) in (0u32..).zip(self.func.locals) {
             if local.ty.is_float() && local.ty != ValType::V128 && local.weight > least {
                 floats.offer(local.weight, index);
             }
@@ -214,11 +214,7 @@ impl<I: Isa> Pass<'_, I> {
         st.zeroed.start = 8 * st.other_cells as i32;
         let homes = st.other_cells + st.zeroed.cells;
         let (mut other, mut at) = (0, st.zeroed.start);
-        let locals = if homes > 0 {
-            &self.func.locals[..]
-        } else {
-            &[]
-        };
+        let locals = if homes > 0 { self.func.locals } else { &[] };
         for (state, local) in st.locals.iter_mut().zip(locals) {
             // Without a branch: who has a home cannot be foreseen.
             let float_home = FLOATS & local.ty.is_float() & !leaf;

@@ -130,6 +130,7 @@ impl Batch {
         for body in &self.bodies {
             worker.compile(cx, bytes, body, listen, &mut part)?;
         }
+        worker.finish(cx, listen, &mut part)?;
         if !last {
             part.bytes.align(LINE)?;
         }

@@ -9,7 +9,7 @@ use super::isa::{Isa, IsaOptions};
 use super::map::{KeptPages, PageBytes};
 use crate::error::{Error, OutOfMemory, try_reserve, try_with_capacity};
 use crate::ir::decode::Body;
-use crate::ir::func::Func;
+use crate::ir::func::{Func, Lowered, Waiting};
 use crate::ir::lower::Lowering;
 use crate::ir::types::FuncIdx;
 
@@ -20,6 +20,9 @@ pub(super) type Listen<'a> = Option<&'a (dyn Fn(FuncIdx) -> bool + Sync)>;
 pub(crate) struct Worker<I> {
     lowering: Lowering,
     func: Func,
+    /// Functions before that one, and how many bytes their bodies have.
+    waiting: Waiting,
+    waiting_bytes: usize,
     emitter: Emitter<I>,
     /// Bytes of the largest body so far, which the buffers are in proportion to.
     largest: usize,
@@ -56,6 +59,8 @@ impl<I: Isa> Workers<I> {
         idle.unwrap_or_else(|| Worker {
             lowering: Lowering::default(),
             func: Func::default(),
+            waiting: Waiting::default(),
+            waiting_bytes: 0,
             emitter: Emitter::new(options),
             largest: 0,
         })
@@ -108,6 +113,13 @@ impl Gather for Vec<u8> {
     }
 }
 
+/// Functions are lowered until their bodies have so many bytes, and then emitted: the processor
+/// keeps at hand what it needs for the one or for the other.
+const GROUP_BYTES: usize = 1500;
+
+/// Where bodies have fewer bytes together, the memory for that would be seen.
+const MIN_GROUPED: usize = 32 * 1024;
+
 const CODE: &str = "a module's code";
 
 /// There is about one byte of sites, or one call to link, in so many bytes of real bodies.
@@ -122,6 +134,8 @@ pub(super) struct Part<B> {
     /// See [`super::sites`].
     pub(super) sites: Vec<u8>,
     pub(super) relocs: Vec<Reloc>,
+    /// Functions wait to be emitted until their bodies have so many bytes.
+    pub(super) group: usize,
 }
 
 impl<B> Part<B> {
@@ -136,6 +150,7 @@ impl<B> Part<B> {
             funcs: try_with_capacity(funcs, CODE)?,
             sites: try_with_capacity(size / BYTES_PER_SITE, CODE)?,
             relocs: try_with_capacity(size / BYTES_PER_RELOC, CODE)?,
+            group: if size < MIN_GROUPED { 0 } else { GROUP_BYTES },
         })
     }
 
@@ -167,7 +182,8 @@ impl<B> Part<B> {
 }
 
 impl<I: Isa> Worker<I> {
-    /// Validates and compiles a function, behind those that `part` has.
+    /// Validates and compiles a function, behind those that `part` has. It may wait to be emitted
+    /// until [`Self::finish`].
     ///
     /// # Errors
     ///
@@ -180,39 +196,105 @@ impl<I: Isa> Worker<I> {
         listen: Listen<'_>,
         part: &mut Part<B>,
     ) -> Result<(), Error> {
-        let pos = body.range().start;
-        self.largest = self.largest.max(body.range().len());
+        let outcome = self.lower_and_emit(cx, bytes, body, listen, part);
+        if outcome.is_err() {
+            self.forget();
+        }
+        outcome
+    }
+
+    /// As [`Self::compile`], but what fails leaves functions behind that wait.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::compile`].
+    fn lower_and_emit<B: Gather>(
+        &mut self,
+        cx: &Context<'_>,
+        bytes: &[u8],
+        body: &Body,
+        listen: Listen<'_>,
+        part: &mut Part<B>,
+    ) -> Result<(), Error> {
+        let size = body.range().len();
+        self.largest = self.largest.max(size);
         self.lowering
             .lower(cx.module, bytes, body, cx.costs, &mut self.func)?;
-        let listened = listen.is_some_and(|listen| listen(FuncIdx(body.index)));
-        let emitted = self.emitter.emit(cx, &self.func, listened, None)?;
-        let buf = self.emitter.isa.buf();
-        part.bytes.align(buf.alignment as usize)?;
-        let start = part.bytes.len();
-        let end = start + buf.code().len();
-        check_size(end, pos)?;
-        part.bytes.append(buf.code())?;
-        try_reserve(&mut part.funcs, 1, CODE)?;
-        try_reserve(&mut part.sites, buf.sites.bytes().len(), CODE)?;
-        try_reserve(&mut part.relocs, buf.relocs.len(), CODE)?;
-        part.sites.extend_from_slice(buf.sites.bytes());
-        let start = start as u32;
-        part.funcs.push(FuncCode {
-            start,
-            entry: start + emitted.entry,
-            end: end as u32,
-            switch: start + emitted.switch,
-            frame: emitted.frame,
-            sites: part.sites.len() as u32,
-            body_pos: self.func.body_pos,
-        });
-        let relocs = buf.relocs.iter();
-        part.relocs.extend(relocs.map(|reloc| Reloc {
-            pos: start + reloc.pos,
-            ..*reloc
-        }));
-        Ok(())
+        self.waiting_bytes += size;
+        if self.waiting_bytes < part.group {
+            return Ok(self.waiting.push(&self.func.lowered())?);
+        }
+        self.finish(cx, listen, part)?;
+        emit(&mut self.emitter, cx, &self.func.lowered(), listen, part)
     }
+
+    /// Emits the functions that wait.
+    ///
+    /// # Errors
+    ///
+    /// If one is too large, or the host has no memory.
+    pub(super) fn finish<B: Gather>(
+        &mut self,
+        cx: &Context<'_>,
+        listen: Listen<'_>,
+        part: &mut Part<B>,
+    ) -> Result<(), Error> {
+        let emitter = &mut self.emitter;
+        let outcome = self
+            .waiting
+            .iter()
+            .try_for_each(|func| emit(emitter, cx, &func, listen, part));
+        self.forget();
+        outcome
+    }
+
+    fn forget(&mut self) {
+        self.waiting.clear();
+        self.waiting_bytes = 0;
+    }
+}
+
+/// Emits a function behind those that `part` has.
+///
+/// # Errors
+///
+/// If it is too large, or the host has no memory.
+fn emit<I: Isa, B: Gather>(
+    emitter: &mut Emitter<I>,
+    cx: &Context<'_>,
+    func: &Lowered<'_>,
+    listen: Listen<'_>,
+    part: &mut Part<B>,
+) -> Result<(), Error> {
+    let pos = func.body_pos as usize;
+    let listened = listen.is_some_and(|listen| listen(func.func_idx()));
+    let emitted = emitter.emit(cx, func, listened, None)?;
+    let buf = emitter.isa.buf();
+    part.bytes.align(buf.alignment as usize)?;
+    let start = part.bytes.len();
+    let end = start + buf.code().len();
+    check_size(end, pos)?;
+    part.bytes.append(buf.code())?;
+    try_reserve(&mut part.funcs, 1, CODE)?;
+    try_reserve(&mut part.sites, buf.sites.bytes().len(), CODE)?;
+    try_reserve(&mut part.relocs, buf.relocs.len(), CODE)?;
+    part.sites.extend_from_slice(buf.sites.bytes());
+    let start = start as u32;
+    part.funcs.push(FuncCode {
+        start,
+        entry: start + emitted.entry,
+        end: end as u32,
+        switch: start + emitted.switch,
+        frame: emitted.frame,
+        sites: part.sites.len() as u32,
+        body_pos: func.body_pos,
+    });
+    let relocs = buf.relocs.iter();
+    part.relocs.extend(relocs.map(|reloc| Reloc {
+        pos: start + reloc.pos,
+        ..*reloc
+    }));
+    Ok(())
 }
 
 /// # Errors

@@ -278,7 +278,7 @@ impl Display for FuncDisplay<'_> {
         types(f, "param", ty.params())?;
         types(f, "result", ty.results())?;
         write!(f, " height {}", func.max_height)?;
-        if !func.is_leaf() {
+        if func.call_weight != 0 {
             write!(f, " calls {}", func.call_weight)?;
         }
         writeln!(f)?;

@@ -1,7 +1,8 @@
 //! A lowered function: its records and what was learned on the way.
 
-use super::records::Records;
+use super::records::{Record, Records};
 use super::types::{FuncIdx, LabelIdx, TypeIdx, ValType};
+use crate::error::{OutOfMemory, try_reserve};
 
 /// One lowered function. The buffers are reused from function to function.
 #[derive(Debug, Default)]
@@ -29,7 +30,47 @@ pub(crate) struct Func {
     pub(crate) call_weight: u32,
 }
 
+/// A lowered function as emission sees it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lowered<'a> {
+    pub(crate) index: u32,
+    pub(crate) ty: u32,
+    pub(crate) body_pos: u32,
+    pub(crate) records: &'a [Record],
+    pub(crate) labels: &'a [Label],
+    pub(crate) targets: &'a [LabelIdx],
+    pub(crate) locals: &'a [Local],
+    pub(crate) params: u32,
+    pub(crate) max_height: u32,
+    pub(crate) v128: bool,
+    pub(crate) floats: bool,
+    pub(crate) call_weight: u32,
+}
+
 impl Func {
+    pub(crate) fn func_idx(&self) -> FuncIdx {
+        FuncIdx(self.index)
+    }
+
+    pub(crate) fn lowered(&self) -> Lowered<'_> {
+        Lowered {
+            index: self.index,
+            ty: self.ty,
+            body_pos: self.body_pos,
+            records: &self.records,
+            labels: &self.labels,
+            targets: &self.targets,
+            locals: &self.locals,
+            params: self.params,
+            max_height: self.max_height,
+            v128: self.v128,
+            floats: self.floats,
+            call_weight: self.call_weight,
+        }
+    }
+}
+
+impl Lowered<'_> {
     pub(crate) fn func_idx(&self) -> FuncIdx {
         FuncIdx(self.index)
     }
@@ -37,6 +78,78 @@ impl Func {
     pub(crate) fn is_leaf(&self) -> bool {
         self.call_weight == 0
     }
+}
+
+/// Functions that wait to be emitted, the lists of one behind those of another.
+#[derive(Debug, Default)]
+pub(crate) struct Waiting {
+    /// Without lists; and where the lists end.
+    funcs: Vec<(Lowered<'static>, [usize; 4])>,
+    records: Vec<Record>,
+    labels: Vec<Label>,
+    targets: Vec<LabelIdx>,
+    locals: Vec<Local>,
+}
+
+impl Waiting {
+    /// # Errors
+    ///
+    /// If the host has no memory.
+    pub(crate) fn push(&mut self, func: &Lowered<'_>) -> Result<(), OutOfMemory> {
+        append(&mut self.records, func.records)?;
+        append(&mut self.labels, func.labels)?;
+        append(&mut self.targets, func.targets)?;
+        append(&mut self.locals, func.locals)?;
+        let ends = [
+            self.records.len(),
+            self.labels.len(),
+            self.targets.len(),
+            self.locals.len(),
+        ];
+        let func = Lowered {
+            records: &[],
+            labels: &[],
+            targets: &[],
+            locals: &[],
+            ..*func
+        };
+        append(&mut self.funcs, &[(func, ends)])
+    }
+
+    /// In the order in which they came.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Lowered<'_>> {
+        let mut starts = [0; 4];
+        self.funcs.iter().map(move |&(func, ends)| {
+            let [records, labels, targets, locals] = std::mem::replace(&mut starts, ends);
+            Lowered {
+                records: &self.records[records..ends[0]],
+                labels: &self.labels[labels..ends[1]],
+                targets: &self.targets[targets..ends[2]],
+                locals: &self.locals[locals..ends[3]],
+                ..func
+            }
+        })
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.funcs.clear();
+        self.records.clear();
+        self.labels.clear();
+        self.targets.clear();
+        self.locals.clear();
+    }
+}
+
+fn append<T: Copy>(list: &mut Vec<T>, items: &[T]) -> Result<(), OutOfMemory> {
+    /// At once, since a list that grows leaves its old memory behind, written.
+    const ROOM: usize = 1024;
+    try_reserve(
+        list,
+        items.len().max(ROOM.saturating_sub(list.len())),
+        "functions that wait",
+    )?;
+    list.extend_from_slice(items);
+    Ok(())
 }
 
 /// What is known of a local.
