@@ -20,9 +20,8 @@ pub(super) type Listen<'a> = Option<&'a (dyn Fn(FuncIdx) -> bool + Sync)>;
 pub(crate) struct Worker<I> {
     lowering: Lowering,
     func: Func,
-    /// Functions before that one, and how many bytes their bodies have.
+    /// Functions before that one.
     waiting: Waiting,
-    waiting_bytes: usize,
     emitter: Emitter<I>,
     /// Bytes of the largest body so far, which the buffers are in proportion to.
     largest: usize,
@@ -60,7 +59,6 @@ impl<I: Isa> Workers<I> {
             lowering: Lowering::default(),
             func: Func::default(),
             waiting: Waiting::default(),
-            waiting_bytes: 0,
             emitter: Emitter::new(options),
             largest: 0,
         })
@@ -196,36 +194,23 @@ impl<I: Isa> Worker<I> {
         listen: Listen<'_>,
         part: &mut Part<B>,
     ) -> Result<(), Error> {
-        let outcome = self.lower_and_emit(cx, bytes, body, listen, part);
-        if outcome.is_err() {
-            self.forget();
-        }
-        outcome
-    }
-
-    /// As [`Self::compile`], but what fails leaves functions behind that wait.
-    ///
-    /// # Errors
-    ///
-    /// As [`Self::compile`].
-    fn lower_and_emit<B: Gather>(
-        &mut self,
-        cx: &Context<'_>,
-        bytes: &[u8],
-        body: &Body,
-        listen: Listen<'_>,
-        part: &mut Part<B>,
-    ) -> Result<(), Error> {
         let size = body.range().len();
         self.largest = self.largest.max(size);
-        self.lowering
-            .lower(cx.module, bytes, body, cx.costs, &mut self.func)?;
-        self.waiting_bytes += size;
-        if self.waiting_bytes < part.group {
-            return Ok(self.waiting.push(&self.func.lowered())?);
+        let lowered = self
+            .lowering
+            .lower(cx.module, bytes, body, cx.costs, &mut self.func);
+        let outcome = lowered.and_then(|()| {
+            if self.waiting.bytes() + size < part.group {
+                return Ok(self.waiting.push(&self.func.lowered(), size)?);
+            }
+            self.finish(cx, listen, part)?;
+            emit(&mut self.emitter, cx, &self.func.lowered(), listen, part)
+        });
+        if outcome.is_err() {
+            // The worker may go on with another part.
+            self.waiting.clear();
         }
-        self.finish(cx, listen, part)?;
-        emit(&mut self.emitter, cx, &self.func.lowered(), listen, part)
+        outcome
     }
 
     /// Emits the functions that wait.
@@ -244,13 +229,8 @@ impl<I: Isa> Worker<I> {
             .waiting
             .iter()
             .try_for_each(|func| emit(emitter, cx, &func, listen, part));
-        self.forget();
-        outcome
-    }
-
-    fn forget(&mut self) {
         self.waiting.clear();
-        self.waiting_bytes = 0;
+        outcome
     }
 }
 

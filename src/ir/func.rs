@@ -85,6 +85,8 @@ impl Lowered<'_> {
 pub(crate) struct Waiting {
     /// Without lists; and where the lists end.
     funcs: Vec<(Lowered<'static>, [usize; 4])>,
+    /// How many bytes their bodies have.
+    bytes: usize,
     records: Vec<Record>,
     labels: Vec<Label>,
     targets: Vec<LabelIdx>,
@@ -92,10 +94,17 @@ pub(crate) struct Waiting {
 }
 
 impl Waiting {
+    /// How many bytes the bodies have.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Takes in a function whose body has so many bytes.
+    ///
     /// # Errors
     ///
-    /// If the host has no memory.
-    pub(crate) fn push(&mut self, func: &Lowered<'_>) -> Result<(), OutOfMemory> {
+    /// If the host has no memory; nothing but [`Self::clear`] is to follow then.
+    pub(crate) fn push(&mut self, func: &Lowered<'_>, bytes: usize) -> Result<(), OutOfMemory> {
         append(&mut self.records, func.records)?;
         append(&mut self.labels, func.labels)?;
         append(&mut self.targets, func.targets)?;
@@ -113,6 +122,7 @@ impl Waiting {
             locals: &[],
             ..*func
         };
+        self.bytes += bytes;
         append(&mut self.funcs, &[(func, ends)])
     }
 
@@ -133,6 +143,7 @@ impl Waiting {
 
     pub(crate) fn clear(&mut self) {
         self.funcs.clear();
+        self.bytes = 0;
         self.records.clear();
         self.labels.clear();
         self.targets.clear();
