@@ -284,7 +284,7 @@ impl Display for FuncDisplay<'_> {
         writeln!(f)?;
         for (number, local) in func.locals.iter().enumerate() {
             write!(f, "    local {number} {} weight {}", local.ty, local.weight)?;
-            if local.zeroed {
+            if local.zeroed() {
                 f.write_str(" zeroed")?;
             }
             if local.index as usize != number {

@@ -169,11 +169,27 @@ pub(crate) struct Local {
     pub(crate) ty: ValType,
     /// Sum of 8^depth over its uses, depth being that of loops, at most 4; saturating.
     pub(crate) weight: u32,
-    /// Whether the function must set it to zero: not a parameter, and not written before
-    /// it can be read.
-    pub(crate) zeroed: bool,
+    /// Whether it need not be set to zero: a parameter, or written before it can be read.
+    pub(crate) set_first: bool,
     /// Its index in the module's code.
     pub(crate) index: u32,
+}
+
+impl Local {
+    /// Counts a use, which weighs so much. `sets`: it writes the local, and every operator so far
+    /// is executed once, in order.
+    #[inline(always)]
+    pub(super) fn count_use(&mut self, weight: u32, sets: bool) {
+        // No branch: whether a use is the first is hard to predict.
+        self.set_first |= sets & (self.weight == 0);
+        self.weight = self.weight.saturating_add(weight);
+    }
+
+    /// Whether the function must set it to zero.
+    #[inline]
+    pub(crate) fn zeroed(&self) -> bool {
+        (self.weight > 0) & !self.set_first
+    }
 }
 
 /// Where branches go.

@@ -19,11 +19,13 @@ use crate::error::{Error, OutOfMemory, try_reserve};
 /// Up to so many locals, [`Func::locals`] has all of them, in their order.
 const MANY: u32 = 512;
 
-/// Finds a local in [`Func::locals`].
+/// Finds a local where there are many.
 #[derive(Default)]
 pub(super) struct LocalMap {
-    /// Whether [`Func::locals`] has those that the function uses only.
+    /// Whether the function has many.
     sparse: bool,
+    /// Then: the parameters and those that it uses. [`Func::locals`] has none until the end.
+    used: Vec<Local>,
     /// Ascending: index after the last of a group, and the group's type.
     groups: Vec<(u32, ValType)>,
     slots: Vec<Slot>,
@@ -51,7 +53,7 @@ impl LocalMap {
         out.params = params.len() as u32;
         let (mut v128, mut floats) = (false, false);
         for (index, &ty) in (0..).zip(params) {
-            out.locals.push(Local::new(index, ty));
+            out.locals.push(Local::new(index, ty, true));
             v128 |= ty == ValType::V128;
             floats |= ty.is_float();
         }
@@ -70,7 +72,8 @@ impl LocalMap {
             floats |= ty.is_float();
             if end + count <= MANY {
                 let group = end..end + count;
-                out.locals.extend(group.map(|index| Local::new(index, ty)));
+                out.locals
+                    .extend(group.map(|index| Local::new(index, ty, false)));
             }
             end += count;
             self.groups.push((end, ty));
@@ -81,9 +84,18 @@ impl LocalMap {
         self.sparse = end > MANY;
         if self.sparse {
             out.locals.truncate(out.params as usize);
+            std::mem::swap(&mut self.used, &mut out.locals);
+            out.locals.clear();
             self.start(out.params, end)?;
         }
         Ok(())
+    }
+
+    /// All uses are known.
+    pub(super) fn finish(&mut self, out: &mut Func) {
+        if self.sparse {
+            std::mem::swap(&mut self.used, &mut out.locals);
+        }
     }
 
     /// How many locals are declared beside so many parameters.
@@ -111,36 +123,28 @@ impl LocalMap {
         Ok(())
     }
 
-    /// The local with an index that the validator has approved.
-    #[inline]
-    pub(super) fn find(&mut self, index: u32, out: &mut Func) -> LocalIdx {
-        if self.sparse {
-            self.find_sparse(index, out)
-        } else {
-            LocalIdx(index)
-        }
-    }
-
-    fn find_sparse(&mut self, index: u32, out: &mut Func) -> LocalIdx {
+    /// The local with an index that the validator has approved, in a function that has many.
+    pub(super) fn find(&mut self, index: u32) -> (LocalIdx, &mut Local) {
         let slot = &mut self.slots[index as usize];
         if slot.epoch != self.epoch {
             *slot = Slot {
                 epoch: self.epoch,
-                local: out.locals.len() as u32,
+                local: self.used.len() as u32,
             };
             let group = self.groups.partition_point(|(end, _)| *end <= index);
-            out.locals.push(Local::new(index, self.groups[group].1));
+            let ty = self.groups[group].1;
+            self.used.push(Local::new(index, ty, false));
         }
-        LocalIdx(slot.local)
+        (LocalIdx(slot.local), &mut self.used[slot.local as usize])
     }
 }
 
 impl Local {
-    fn new(index: u32, ty: ValType) -> Self {
+    fn new(index: u32, ty: ValType, param: bool) -> Self {
         Self {
             ty,
             weight: 0,
-            zeroed: false,
+            set_first: param,
             index,
         }
     }

@@ -322,7 +322,9 @@ impl<'m> Lowerer<'m> {
 
     /// The stack is higher than ever before.
     #[cold]
-    fn grow(&mut self, height: u32) {
+    #[inline(never)]
+    fn grow(&mut self) {
+        let height = self.validator.operand_stack_height();
         if height > MAX_OPERANDS {
             self.fail_unsupported("more than a million operands");
         }
@@ -404,6 +406,7 @@ impl<'m> Lowerer<'m> {
             return Err(error);
         }
         self.recorder.out.max_height = self.max_height;
+        self.recorder.locals.finish(self.recorder.out);
         let end = self.end();
         self.reader(end)
             .finish_expression(&self.validator.visitor(end.into()))
@@ -441,9 +444,8 @@ impl<'a> Operators<'a> for Lowerer<'_> {
 
     #[inline(always)]
     fn pushed(&mut self) {
-        let height = self.validator.operand_stack_height();
-        if height > self.max_height {
-            self.grow(height);
+        if self.validator.operand_stack_height() > self.max_height {
+            self.grow();
         }
     }
 }

@@ -62,15 +62,20 @@ impl Recorder<'_> {
         self.plain(Op::RefFunc(FuncIdx(func)));
     }
 
-    /// Counts a use. A read of what has not been set makes the function zero it.
-    #[inline]
-    fn use_local(&mut self, index: u32, reads: bool) -> LocalIdx {
-        let found = self.locals.find(index, self.out);
-        let local = &mut self.out.locals[found.index()];
-        // No branch: whether a use is the first is hard to predict.
-        let first = local.weight == 0;
-        local.zeroed |= first & (reads | !self.entry) & (index >= self.out.params);
-        local.weight = local.weight.saturating_add(self.weight);
+    /// Counts a use of a local. `None`: the function has so many that it keeps only those it uses.
+    #[inline(always)]
+    fn use_local(&mut self, index: u32, sets: bool) -> Option<LocalIdx> {
+        let local = self.out.locals.get_mut(index as usize)?;
+        local.count_use(self.weight, sets & self.entry);
+        Some(LocalIdx(index))
+    }
+
+    /// The same where it keeps only those.
+    #[cold]
+    #[inline(never)]
+    fn use_one_of_many(&mut self, index: u32, sets: bool) -> LocalIdx {
+        let (found, local) = self.locals.find(index);
+        local.count_use(self.weight, sets & self.entry);
         found
     }
 
@@ -82,10 +87,21 @@ impl Recorder<'_> {
 
     #[inline]
     pub(super) fn visit_local_get(&mut self, index: u32) {
-        if self.live() {
-            let local = self.use_local(index, true);
-            self.record(Op::LocalGet(local));
+        if !self.live() {
+            return;
         }
+        match self.use_local(index, false) {
+            Some(local) => self.record(Op::LocalGet(local)),
+            None => self.get_one_of_many(index),
+        }
+    }
+
+    /// Out of line with its record: the usual way needs fewer registers then.
+    #[cold]
+    #[inline(never)]
+    fn get_one_of_many(&mut self, index: u32) {
+        let local = self.use_one_of_many(index, false);
+        self.record(Op::LocalGet(local));
     }
 
     #[inline]
@@ -93,7 +109,8 @@ impl Recorder<'_> {
         if !self.live() {
             return;
         }
-        let local = self.use_local(index, false);
+        let local = self.use_local(index, true);
+        let local = local.unwrap_or_else(|| self.use_one_of_many(index, true));
         if self.just_read(local) {
             self.unrecord(1);
         } else {
@@ -107,7 +124,8 @@ impl Recorder<'_> {
         if !self.live() {
             return;
         }
-        let local = self.use_local(index, false);
+        let local = self.use_local(index, true);
+        let local = local.unwrap_or_else(|| self.use_one_of_many(index, true));
         if !self.just_read(local) {
             self.record(Op::LocalTee(local));
         }

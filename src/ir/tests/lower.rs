@@ -3,7 +3,7 @@
 use super::{assert_records, lower_wat};
 use crate::ir::decode::{DEFAULT_FEATURES, decode};
 use crate::ir::display::FuncDisplay;
-use crate::ir::func::{Func, LabelArgs};
+use crate::ir::func::{Func, LabelArgs, Local};
 use crate::ir::lower::Lowering;
 use crate::ir::types::{LabelIdx, TypeIdx, ValType};
 
@@ -400,7 +400,7 @@ fn which_locals_are_zeroed() {
                 (local.set $twice (i64.const 2)))
             (local.set $param (i32.add (local.get $later) (local.get $tee)))))",
     );
-    let zeroed: Vec<bool> = func.locals.iter().map(|local| local.zeroed).collect();
+    let zeroed: Vec<bool> = func.locals.iter().map(Local::zeroed).collect();
     assert_eq!(zeroed, [false, false, true, false, true, false, false]);
     assert_eq!(func.params, 1);
 }
@@ -419,7 +419,7 @@ fn many_locals_are_kept_when_used() {
     let locals: Vec<_> = func
         .locals
         .iter()
-        .map(|l| (l.index, l.ty, l.weight, l.zeroed))
+        .map(|l| (l.index, l.ty, l.weight, l.zeroed()))
         .collect();
     let expected = [
         (0, ValType::I32, 1, false),
