@@ -113,10 +113,10 @@ impl Gather for Vec<u8> {
 
 /// Functions are lowered until their bodies have so many bytes, and then emitted: the processor
 /// keeps at hand what it needs for the one or for the other.
-const GROUP_BYTES: usize = 1500;
+const GROUP_BYTES: usize = 3000;
 
-/// Where bodies have fewer bytes together, the memory for that would be seen.
-const MIN_GROUPED: usize = 32 * 1024;
+/// At least so many groups, since in a small module the memory for one is seen.
+const GROUPS: usize = 4;
 
 const CODE: &str = "a module's code";
 
@@ -148,7 +148,7 @@ impl<B> Part<B> {
             funcs: try_with_capacity(funcs, CODE)?,
             sites: try_with_capacity(size / BYTES_PER_SITE, CODE)?,
             relocs: try_with_capacity(size / BYTES_PER_RELOC, CODE)?,
-            group: if size < MIN_GROUPED { 0 } else { GROUP_BYTES },
+            group: GROUP_BYTES.min(size / GROUPS),
         })
     }
 
@@ -196,19 +196,22 @@ impl<I: Isa> Worker<I> {
     ) -> Result<(), Error> {
         let size = body.range().len();
         self.largest = self.largest.max(size);
+        if self.waiting.exceeds(size, part.group) {
+            self.finish(cx, listen, part)?;
+        }
         let lowered = self
             .lowering
             .lower(cx.module, bytes, body, cx.costs, &mut self.func);
         let outcome = lowered.and_then(|()| {
-            if self.waiting.bytes() + size < part.group {
-                return Ok(self.waiting.push(&self.func.lowered(), size)?);
+            if size <= part.group {
+                Ok(self.waiting.push(&mut self.func, size)?)
+            } else {
+                emit(&mut self.emitter, cx, &self.func.lowered(), listen, part)
             }
-            self.finish(cx, listen, part)?;
-            emit(&mut self.emitter, cx, &self.func.lowered(), listen, part)
         });
         if outcome.is_err() {
             // The worker may go on with another part.
-            self.waiting.clear();
+            self.waiting.clear(&mut self.func);
         }
         outcome
     }
@@ -227,9 +230,9 @@ impl<I: Isa> Worker<I> {
         let emitter = &mut self.emitter;
         let outcome = self
             .waiting
-            .iter()
+            .iter(&self.func)
             .try_for_each(|func| emit(emitter, cx, &func, listen, part));
-        self.waiting.clear();
+        self.waiting.clear(&mut self.func);
         outcome
     }
 }

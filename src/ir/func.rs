@@ -1,5 +1,7 @@
 //! A lowered function: its records and what was learned on the way.
 
+use std::ops::Range;
+
 use super::records::{Record, Records};
 use super::types::{FuncIdx, LabelIdx, TypeIdx, ValType};
 use crate::error::{OutOfMemory, try_reserve};
@@ -80,87 +82,91 @@ impl Lowered<'_> {
     }
 }
 
-/// Functions that wait to be emitted, the lists of one behind those of another.
+/// Functions that wait to be emitted. Their records stay where they are, in [`Func::records`]; the
+/// other lists of one are behind those of another.
 #[derive(Debug, Default)]
 pub(crate) struct Waiting {
-    /// Without lists; and where the lists end.
-    funcs: Vec<(Lowered<'static>, [usize; 4])>,
+    funcs: Vec<Waits>,
     /// How many bytes their bodies have.
     bytes: usize,
-    records: Vec<Record>,
     labels: Vec<Label>,
     targets: Vec<LabelIdx>,
     locals: Vec<Local>,
 }
 
+/// One of them, and where its lists are.
+#[derive(Debug)]
+struct Waits {
+    /// Without lists.
+    func: Lowered<'static>,
+    records: Range<usize>,
+    labels: Range<usize>,
+    targets: Range<usize>,
+    locals: Range<usize>,
+}
+
 impl Waiting {
-    /// How many bytes the bodies have.
-    pub(crate) fn bytes(&self) -> usize {
-        self.bytes
+    /// Whether one more with so many bytes would make more than `most`.
+    pub(crate) fn exceeds(&self, bytes: usize, most: usize) -> bool {
+        !self.funcs.is_empty() && self.bytes + bytes > most
     }
 
     /// Takes in a function whose body has so many bytes.
     ///
     /// # Errors
     ///
-    /// If the host has no memory; nothing but [`Self::clear`] is to follow then.
-    pub(crate) fn push(&mut self, func: &Lowered<'_>, bytes: usize) -> Result<(), OutOfMemory> {
-        append(&mut self.records, func.records)?;
-        append(&mut self.labels, func.labels)?;
-        append(&mut self.targets, func.targets)?;
-        append(&mut self.locals, func.locals)?;
-        let ends = [
-            self.records.len(),
-            self.labels.len(),
-            self.targets.len(),
-            self.locals.len(),
-        ];
-        let func = Lowered {
-            records: &[],
-            labels: &[],
-            targets: &[],
-            locals: &[],
-            ..*func
+    /// If the host has no memory.
+    pub(crate) fn push(&mut self, func: &mut Func, bytes: usize) -> Result<(), OutOfMemory> {
+        let waits = Waits {
+            labels: append(&mut self.labels, &func.labels)?,
+            targets: append(&mut self.targets, &func.targets)?,
+            locals: append(&mut self.locals, &func.locals)?,
+            func: Lowered {
+                records: &[],
+                labels: &[],
+                targets: &[],
+                locals: &[],
+                ..func.lowered()
+            },
+            records: func.records.keep(),
         };
+        try_reserve(&mut self.funcs, 1, WAITING)?;
+        self.funcs.push(waits);
         self.bytes += bytes;
-        append(&mut self.funcs, &[(func, ends)])
+        Ok(())
     }
 
-    /// In the order in which they came.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = Lowered<'_>> {
-        let mut starts = [0; 4];
-        self.funcs.iter().map(move |&(func, ends)| {
-            let [records, labels, targets, locals] = std::mem::replace(&mut starts, ends);
-            Lowered {
-                records: &self.records[records..ends[0]],
-                labels: &self.labels[labels..ends[1]],
-                targets: &self.targets[targets..ends[2]],
-                locals: &self.locals[locals..ends[3]],
-                ..func
-            }
+    /// In the order in which they came, from `func`.
+    pub(crate) fn iter<'a>(&'a self, func: &'a Func) -> impl Iterator<Item = Lowered<'a>> {
+        self.funcs.iter().map(|waits| Lowered {
+            records: func.records.kept(waits.records.clone()),
+            labels: &self.labels[waits.labels.clone()],
+            targets: &self.targets[waits.targets.clone()],
+            locals: &self.locals[waits.locals.clone()],
+            ..waits.func
         })
     }
 
-    pub(crate) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self, func: &mut Func) {
+        func.records.forget();
         self.funcs.clear();
         self.bytes = 0;
-        self.records.clear();
         self.labels.clear();
         self.targets.clear();
         self.locals.clear();
     }
 }
 
-fn append<T: Copy>(list: &mut Vec<T>, items: &[T]) -> Result<(), OutOfMemory> {
+const WAITING: &str = "functions that wait";
+
+/// Returns where the items are then.
+fn append<T: Copy>(list: &mut Vec<T>, items: &[T]) -> Result<Range<usize>, OutOfMemory> {
     /// At once, since a list that grows leaves its old memory behind, written.
-    const ROOM: usize = 1024;
-    try_reserve(
-        list,
-        items.len().max(ROOM.saturating_sub(list.len())),
-        "functions that wait",
-    )?;
+    const ROOM: usize = 128;
+    let start = list.len();
+    try_reserve(list, items.len().max(ROOM.saturating_sub(start)), WAITING)?;
     list.extend_from_slice(items);
-    Ok(())
+    Ok(start..list.len())
 }
 
 /// What is known of a local.

@@ -1,6 +1,6 @@
 //! The buffer that records are written to.
 
-use std::ops::Deref;
+use std::ops::{Deref, Range};
 
 use super::op::Op;
 use crate::error::{OutOfMemory, try_renew, try_reserve};
@@ -14,7 +14,8 @@ pub(crate) struct Record {
     pub(crate) pos: u32,
 }
 
-/// The records of one function.
+/// The records of one function, and before them those of functions that are still to be emitted.
+/// These end with jumps, which are never taken back or changed, so that nobody sees more of them.
 ///
 /// The buffer stays from function to function, and behind `len` are records of earlier ones. So
 /// writing one is an index that is checked, and no call: what [`Vec::push`] does on the way to a
@@ -22,6 +23,10 @@ pub(crate) struct Record {
 #[derive(Debug, Default)]
 pub(crate) struct Records {
     buffer: Vec<Record>,
+    /// Where those end that are kept.
+    kept: usize,
+    /// Where the function begins.
+    start: usize,
     len: usize,
 }
 
@@ -30,13 +35,13 @@ impl Deref for Records {
 
     #[inline]
     fn deref(&self) -> &[Record] {
-        &self.buffer[..self.len]
+        &self.buffer[self.start..self.len]
     }
 }
 
 impl Records {
-    /// Forgets all, and makes room for the records that a body of so many bytes usually has. What
-    /// is not written costs nothing; a buffer that grows is copied.
+    /// Forgets what is not kept, and makes room for the records that a body of so many bytes
+    /// usually has. What is not written costs nothing; a buffer that grows is copied.
     ///
     /// # Errors
     ///
@@ -45,13 +50,35 @@ impl Records {
         /// Records that there is memory for at once: those of most functions.
         const FIRST: usize = 2048;
         const BYTES_PER_RECORD: usize = 2;
-        self.len = 0;
+        (self.start, self.len) = (self.kept, self.kept);
         let usual = FIRST.max(bytes / BYTES_PER_RECORD);
         // What earlier functions wrote need not be written again.
-        if self.buffer.capacity() < usual {
+        if self.kept == 0 && self.buffer.capacity() < usual {
             try_renew(&mut self.buffer, usual, WHAT)?;
         }
         Ok(())
+    }
+
+    /// Keeps the records of the function. Returns where they are.
+    pub(super) fn keep(&mut self) -> Range<usize> {
+        debug_assert!(
+            matches!(
+                self.last(1),
+                Some(Op::Return | Op::Unreachable | Op::Br(_) | Op::BrTable { .. })
+            ),
+            "a function ends with a jump"
+        );
+        self.kept = self.len;
+        self.start..self.len
+    }
+
+    pub(super) fn kept(&self, at: Range<usize>) -> &[Record] {
+        &self.buffer[at]
+    }
+
+    /// Keeps none.
+    pub(super) fn forget(&mut self) {
+        self.kept = 0;
     }
 
     /// Makes room for `count` more, which [`Self::push`] relies on.
@@ -90,7 +117,7 @@ impl Records {
     /// Takes back the last `count` records.
     #[inline(always)]
     pub(super) fn pop(&mut self, count: usize) {
-        debug_assert!(count <= self.len);
+        debug_assert!(count <= self.len - self.start);
         self.len -= count;
     }
 
@@ -114,7 +141,7 @@ impl Records {
 
     /// Another operation in the place of a record.
     pub(super) fn replace(&mut self, at: usize, op: Op) {
-        self.buffer[at].op = op;
+        self.buffer[self.start + at].op = op;
     }
 
     /// Takes back the last record but one.
