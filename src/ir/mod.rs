@@ -2,6 +2,7 @@
 
 #![deny(clippy::wildcard_enum_match_arm)]
 
+mod alike;
 mod const_expr;
 mod control;
 pub(crate) mod decode;

@@ -10,9 +10,11 @@ use std::marker::PhantomData;
 
 use wasmparser::{BlockType, Ieee32, MemArg, MemArgTarget, VisitOperator};
 
+use super::alike::Alike;
 use super::lower::Recorder;
 use super::op::{Div, FloatBin, FloatCmp, FloatUn, IntBin, IntCmp, IntUn, Load, Op, Shift, Store};
 use super::types::Size::{S32, S64};
+use super::types::ValType::{F32, F64, I32, I64};
 
 /// An operator's first bytes, the opcode lowest.
 #[derive(Clone, Copy)]
@@ -149,6 +151,14 @@ pub(super) trait Operators<'a>: VisitOperator<'a> {
 
     /// It may have pushed more operands than it took.
     fn pushed(&mut self);
+
+    /// Visits an operator as all that are alike, or by the method for it alone.
+    fn visit_alike<T: Alike>(
+        &mut self,
+        op: T,
+        immediate: T::Immediate,
+        alone: fn(&mut Self, T::Immediate) -> Self::Output,
+    ) -> Self::Output;
 }
 
 /// An operator that is still to be decoded and visited: its first bytes, and how.
@@ -196,18 +206,49 @@ impl<'a, V: Operators<'a>> Ahead<V> {
 
 struct Usual<V>(PhantomData<V>);
 
+/// What operators that are alike go through, whatever they compute. A function for each of them would
+/// be shorter, but all together are too many for the processor's cache of instructions.
+impl<'a, V: Operators<'a>> Usual<V> {
+    #[inline(never)]
+    fn alike<T: Alike<Immediate = ()>>(
+        visitor: &mut V,
+        op: T,
+        alone: fn(&mut V, ()) -> V::Output,
+    ) -> Ahead<V> {
+        let ahead = Ahead::new(visitor.advance(1));
+        let visited = visitor.visit_alike(op, (), alone);
+        visitor.visited(visited);
+        ahead
+    }
+
+    #[inline(never)]
+    fn access<T: Alike<Immediate = MemArg>>(
+        window: Window,
+        visitor: &mut V,
+        op: T,
+        max_align: u8,
+        alone: fn(&mut V, MemArg) -> V::Output,
+    ) -> Ahead<V> {
+        let Some((arg, len)) = window.memarg(max_align) else {
+            return Ahead::unusual(visitor);
+        };
+        let ahead = Ahead::new(visitor.advance(1 + len));
+        let visited = visitor.visit_alike(op, arg, alone);
+        visitor.visited(visited);
+        ahead
+    }
+}
+
 /// Lines of: opcode, visitor's method, immediates, and for an operator that only computes what is
-/// recorded, `with` its operands as a
-/// [`super::op::Below`] and a [`super::op::Src`], or as it is. Makes the table of
-/// functions, one for each opcode, so that each has the processor's registers for itself; and
-/// methods of [`Recorder`].
+/// recorded, or `with` what it is among those that are [`Alike`]. Makes the table of functions, one
+/// for each opcode; and methods of [`Recorder`].
 macro_rules! operators {
-    ($($code:literal $visit:ident($($immediate:tt)*) $(with $op:path[$($arg:expr),*])? $(=> $record:expr)?;)*) => {
+    ($($code:literal $visit:ident($($immediate:tt)*) $(with $op:expr)? $(=> $record:expr)?;)*) => {
         impl<'a, V: Operators<'a>> Usual<V> {
             const VISIT: [Visit<V>; 256] = {
                 let mut visit: [Visit<V>; 256] = [|_, visitor| Ahead::unusual(visitor); 256];
                 $(visit[$code] = |window, visitor| {
-                    let ahead = operators!(@visit window visitor $visit $($immediate)*);
+                    let ahead = operators!(@visit window visitor $visit $($immediate)* $(with $op)?);
                     operators!(@pushed visitor $($immediate)* $(with $op)? $(=> $record)?);
                     ahead
                 };)*
@@ -216,8 +257,15 @@ macro_rules! operators {
         }
 
         impl Recorder<'_> {$(
-            operators!(@record $visit $($immediate)* $(with $op[$($arg),*])? $(=> $record)?);
+            operators!(@record $visit $($immediate)* $(with $op)? $(=> $record)?);
         )*}
+    };
+    (@visit $window:ident $visitor:ident $visit:ident with $op:expr) => {{
+        let Window(_) = $window;
+        Self::alike($visitor, $op, |visitor, ()| visitor.$visit())
+    }};
+    (@visit $window:ident $visitor:ident $visit:ident memarg $max_align:literal with $op:expr) => {
+        Self::access($window, $visitor, $op, $max_align, |visitor, arg| visitor.$visit(arg))
     };
     (@visit $window:ident $visitor:ident $visit:ident) => {{
         let Window(_) = $window;
@@ -226,14 +274,8 @@ macro_rules! operators {
         $visitor.visited(visited);
         ahead
     }};
-    (@visit $window:ident $visitor:ident $visit:ident memarg $align:literal: $($record:tt)*) => {
-        operators!(@visit $window $visitor $visit (memarg $align))
-    };
     (@visit $window:ident $visitor:ident $visit:ident $immediate:ident) => {
-        operators!(@visit $window $visitor $visit ($immediate))
-    };
-    (@visit $window:ident $visitor:ident $visit:ident ($immediate:ident $($align:literal)?)) => {
-        match $window.$immediate($($align)?) {
+        match $window.$immediate() {
             Some((value, len)) => {
                 let ahead = Ahead::new($visitor.advance(1 + len));
                 let visited = $visitor.$visit(value);
@@ -244,8 +286,7 @@ macro_rules! operators {
         }
     };
     // What only computes takes an operand for its result, if not more.
-    (@pushed $visitor:ident memarg $($rest:tt)*) => {};
-    (@pushed $visitor:ident with $op:path) => {};
+    (@pushed $visitor:ident $(memarg $max_align:literal)? with $op:expr) => {};
     (@pushed $visitor:ident => $record:expr) => {};
     (@pushed $visitor:ident $($immediate:ident)?) => { $visitor.pushed() };
     (@record $visit:ident => $record:expr) => {
@@ -254,20 +295,14 @@ macro_rules! operators {
             self.plain($record);
         }
     };
-    (@record $visit:ident with $op:path[$($arg:expr),*]) => {
-        #[inline]
+    (@record $visit:ident with $op:expr) => {
         pub(super) fn $visit(&mut self) {
-            if self.live() {
-                let src = self.take_src();
-                let below = self.take_below(src);
-                self.record($op($($arg,)* below, src));
-            }
+            $op.record(self, ());
         }
     };
-    (@record $visit:ident memarg $align:literal: $record:ident $access:expr) => {
-        #[inline]
+    (@record $visit:ident memarg $max_align:literal with $op:expr) => {
         pub(super) fn $visit(&mut self, arg: MemArg) {
-            self.$record($access, &arg);
+            $op.record(self, arg);
         }
     };
     (@record $visit:ident $($immediate:ident)?) => {};
@@ -296,57 +331,57 @@ operators! {
     0x23 visit_global_get(unsigned);
     0x24 visit_global_set(unsigned);
 
-    0x28 visit_i32_load(memarg 2: load Load::I32);
-    0x29 visit_i64_load(memarg 3: load Load::I64);
-    0x2a visit_f32_load(memarg 2: load Load::F32);
-    0x2b visit_f64_load(memarg 3: load Load::F64);
-    0x2c visit_i32_load8_s(memarg 0: load Load::I32S8);
-    0x2d visit_i32_load8_u(memarg 0: load Load::I32U8);
-    0x2e visit_i32_load16_s(memarg 1: load Load::I32S16);
-    0x2f visit_i32_load16_u(memarg 1: load Load::I32U16);
-    0x30 visit_i64_load8_s(memarg 0: load Load::I64S8);
-    0x31 visit_i64_load8_u(memarg 0: load Load::I64U8);
-    0x32 visit_i64_load16_s(memarg 1: load Load::I64S16);
-    0x33 visit_i64_load16_u(memarg 1: load Load::I64U16);
-    0x34 visit_i64_load32_s(memarg 2: load Load::I64S32);
-    0x35 visit_i64_load32_u(memarg 2: load Load::I64U32);
+    0x28 visit_i32_load(memarg 2) with (Load::I32, I32);
+    0x29 visit_i64_load(memarg 3) with (Load::I64, I64);
+    0x2a visit_f32_load(memarg 2) with (Load::F32, F32);
+    0x2b visit_f64_load(memarg 3) with (Load::F64, F64);
+    0x2c visit_i32_load8_s(memarg 0) with (Load::I32S8, I32);
+    0x2d visit_i32_load8_u(memarg 0) with (Load::I32U8, I32);
+    0x2e visit_i32_load16_s(memarg 1) with (Load::I32S16, I32);
+    0x2f visit_i32_load16_u(memarg 1) with (Load::I32U16, I32);
+    0x30 visit_i64_load8_s(memarg 0) with (Load::I64S8, I64);
+    0x31 visit_i64_load8_u(memarg 0) with (Load::I64U8, I64);
+    0x32 visit_i64_load16_s(memarg 1) with (Load::I64S16, I64);
+    0x33 visit_i64_load16_u(memarg 1) with (Load::I64U16, I64);
+    0x34 visit_i64_load32_s(memarg 2) with (Load::I64S32, I64);
+    0x35 visit_i64_load32_u(memarg 2) with (Load::I64U32, I64);
 
-    0x36 visit_i32_store(memarg 2: store Store::I32);
-    0x37 visit_i64_store(memarg 3: store Store::I64);
-    0x38 visit_f32_store(memarg 2: store Store::F32);
-    0x39 visit_f64_store(memarg 3: store Store::F64);
-    0x3a visit_i32_store8(memarg 0: store Store::Int8);
-    0x3b visit_i32_store16(memarg 1: store Store::Int16);
-    0x3c visit_i64_store8(memarg 0: store Store::Int8);
-    0x3d visit_i64_store16(memarg 1: store Store::Int16);
-    0x3e visit_i64_store32(memarg 2: store Store::Int32);
+    0x36 visit_i32_store(memarg 2) with (Store::I32, I32);
+    0x37 visit_i64_store(memarg 3) with (Store::I64, I64);
+    0x38 visit_f32_store(memarg 2) with (Store::F32, F32);
+    0x39 visit_f64_store(memarg 3) with (Store::F64, F64);
+    0x3a visit_i32_store8(memarg 0) with (Store::Int8, I32);
+    0x3b visit_i32_store16(memarg 1) with (Store::Int16, I32);
+    0x3c visit_i64_store8(memarg 0) with (Store::Int8, I64);
+    0x3d visit_i64_store16(memarg 1) with (Store::Int16, I64);
+    0x3e visit_i64_store32(memarg 2) with (Store::Int32, I64);
     0x41 visit_i32_const(signed);
     0x42 visit_i64_const(long_signed);
     0x43 visit_f32_const(float32);
 
     0x45 visit_i32_eqz();
-    0x46 visit_i32_eq() with Op::IntCmp[IntCmp::Eq, S32];
-    0x47 visit_i32_ne() with Op::IntCmp[IntCmp::Ne, S32];
-    0x48 visit_i32_lt_s() with Op::IntCmp[IntCmp::LtS, S32];
-    0x49 visit_i32_lt_u() with Op::IntCmp[IntCmp::LtU, S32];
-    0x4a visit_i32_gt_s() with Op::IntCmp[IntCmp::GtS, S32];
-    0x4b visit_i32_gt_u() with Op::IntCmp[IntCmp::GtU, S32];
-    0x4c visit_i32_le_s() with Op::IntCmp[IntCmp::LeS, S32];
-    0x4d visit_i32_le_u() with Op::IntCmp[IntCmp::LeU, S32];
-    0x4e visit_i32_ge_s() with Op::IntCmp[IntCmp::GeS, S32];
-    0x4f visit_i32_ge_u() with Op::IntCmp[IntCmp::GeU, S32];
+    0x46 visit_i32_eq() with (IntCmp::Eq, S32);
+    0x47 visit_i32_ne() with (IntCmp::Ne, S32);
+    0x48 visit_i32_lt_s() with (IntCmp::LtS, S32);
+    0x49 visit_i32_lt_u() with (IntCmp::LtU, S32);
+    0x4a visit_i32_gt_s() with (IntCmp::GtS, S32);
+    0x4b visit_i32_gt_u() with (IntCmp::GtU, S32);
+    0x4c visit_i32_le_s() with (IntCmp::LeS, S32);
+    0x4d visit_i32_le_u() with (IntCmp::LeU, S32);
+    0x4e visit_i32_ge_s() with (IntCmp::GeS, S32);
+    0x4f visit_i32_ge_u() with (IntCmp::GeU, S32);
 
     0x50 visit_i64_eqz();
-    0x51 visit_i64_eq() with Op::IntCmp[IntCmp::Eq, S64];
-    0x52 visit_i64_ne() with Op::IntCmp[IntCmp::Ne, S64];
-    0x53 visit_i64_lt_s() with Op::IntCmp[IntCmp::LtS, S64];
-    0x54 visit_i64_lt_u() with Op::IntCmp[IntCmp::LtU, S64];
-    0x55 visit_i64_gt_s() with Op::IntCmp[IntCmp::GtS, S64];
-    0x56 visit_i64_gt_u() with Op::IntCmp[IntCmp::GtU, S64];
-    0x57 visit_i64_le_s() with Op::IntCmp[IntCmp::LeS, S64];
-    0x58 visit_i64_le_u() with Op::IntCmp[IntCmp::LeU, S64];
-    0x59 visit_i64_ge_s() with Op::IntCmp[IntCmp::GeS, S64];
-    0x5a visit_i64_ge_u() with Op::IntCmp[IntCmp::GeU, S64];
+    0x51 visit_i64_eq() with (IntCmp::Eq, S64);
+    0x52 visit_i64_ne() with (IntCmp::Ne, S64);
+    0x53 visit_i64_lt_s() with (IntCmp::LtS, S64);
+    0x54 visit_i64_lt_u() with (IntCmp::LtU, S64);
+    0x55 visit_i64_gt_s() with (IntCmp::GtS, S64);
+    0x56 visit_i64_gt_u() with (IntCmp::GtU, S64);
+    0x57 visit_i64_le_s() with (IntCmp::LeS, S64);
+    0x58 visit_i64_le_u() with (IntCmp::LeU, S64);
+    0x59 visit_i64_ge_s() with (IntCmp::GeS, S64);
+    0x5a visit_i64_ge_u() with (IntCmp::GeU, S64);
 
     0x5b visit_f32_eq() => Op::FloatCmp(FloatCmp::Eq, S32);
     0x5c visit_f32_ne() => Op::FloatCmp(FloatCmp::Ne, S32);
@@ -366,41 +401,41 @@ operators! {
     0x68 visit_i32_ctz() => Op::IntUn(IntUn::Ctz, S32);
     0x69 visit_i32_popcnt() => Op::IntUn(IntUn::Popcnt, S32);
 
-    0x6a visit_i32_add() with Op::IntBin[IntBin::Add, S32];
-    0x6b visit_i32_sub() with Op::IntBin[IntBin::Sub, S32];
-    0x6c visit_i32_mul() with Op::IntBin[IntBin::Mul, S32];
+    0x6a visit_i32_add() with (IntBin::Add, S32);
+    0x6b visit_i32_sub() with (IntBin::Sub, S32);
+    0x6c visit_i32_mul() with (IntBin::Mul, S32);
     0x6d visit_i32_div_s() => Op::Div(Div::DivS, S32);
     0x6e visit_i32_div_u() => Op::Div(Div::DivU, S32);
     0x6f visit_i32_rem_s() => Op::Div(Div::RemS, S32);
     0x70 visit_i32_rem_u() => Op::Div(Div::RemU, S32);
-    0x71 visit_i32_and() with Op::IntBin[IntBin::And, S32];
-    0x72 visit_i32_or() with Op::IntBin[IntBin::Or, S32];
-    0x73 visit_i32_xor() with Op::IntBin[IntBin::Xor, S32];
-    0x74 visit_i32_shl() with Op::Shift[Shift::Shl, S32];
-    0x75 visit_i32_shr_s() with Op::Shift[Shift::ShrS, S32];
-    0x76 visit_i32_shr_u() with Op::Shift[Shift::ShrU, S32];
-    0x77 visit_i32_rotl() with Op::Shift[Shift::Rotl, S32];
-    0x78 visit_i32_rotr() with Op::Shift[Shift::Rotr, S32];
+    0x71 visit_i32_and() with (IntBin::And, S32);
+    0x72 visit_i32_or() with (IntBin::Or, S32);
+    0x73 visit_i32_xor() with (IntBin::Xor, S32);
+    0x74 visit_i32_shl() with (Shift::Shl, S32);
+    0x75 visit_i32_shr_s() with (Shift::ShrS, S32);
+    0x76 visit_i32_shr_u() with (Shift::ShrU, S32);
+    0x77 visit_i32_rotl() with (Shift::Rotl, S32);
+    0x78 visit_i32_rotr() with (Shift::Rotr, S32);
 
     0x79 visit_i64_clz() => Op::IntUn(IntUn::Clz, S64);
     0x7a visit_i64_ctz() => Op::IntUn(IntUn::Ctz, S64);
     0x7b visit_i64_popcnt() => Op::IntUn(IntUn::Popcnt, S64);
 
-    0x7c visit_i64_add() with Op::IntBin[IntBin::Add, S64];
-    0x7d visit_i64_sub() with Op::IntBin[IntBin::Sub, S64];
-    0x7e visit_i64_mul() with Op::IntBin[IntBin::Mul, S64];
+    0x7c visit_i64_add() with (IntBin::Add, S64);
+    0x7d visit_i64_sub() with (IntBin::Sub, S64);
+    0x7e visit_i64_mul() with (IntBin::Mul, S64);
     0x7f visit_i64_div_s() => Op::Div(Div::DivS, S64);
     0x80 visit_i64_div_u() => Op::Div(Div::DivU, S64);
     0x81 visit_i64_rem_s() => Op::Div(Div::RemS, S64);
     0x82 visit_i64_rem_u() => Op::Div(Div::RemU, S64);
-    0x83 visit_i64_and() with Op::IntBin[IntBin::And, S64];
-    0x84 visit_i64_or() with Op::IntBin[IntBin::Or, S64];
-    0x85 visit_i64_xor() with Op::IntBin[IntBin::Xor, S64];
-    0x86 visit_i64_shl() with Op::Shift[Shift::Shl, S64];
-    0x87 visit_i64_shr_s() with Op::Shift[Shift::ShrS, S64];
-    0x88 visit_i64_shr_u() with Op::Shift[Shift::ShrU, S64];
-    0x89 visit_i64_rotl() with Op::Shift[Shift::Rotl, S64];
-    0x8a visit_i64_rotr() with Op::Shift[Shift::Rotr, S64];
+    0x83 visit_i64_and() with (IntBin::And, S64);
+    0x84 visit_i64_or() with (IntBin::Or, S64);
+    0x85 visit_i64_xor() with (IntBin::Xor, S64);
+    0x86 visit_i64_shl() with (Shift::Shl, S64);
+    0x87 visit_i64_shr_s() with (Shift::ShrS, S64);
+    0x88 visit_i64_shr_u() with (Shift::ShrU, S64);
+    0x89 visit_i64_rotl() with (Shift::Rotl, S64);
+    0x8a visit_i64_rotr() with (Shift::Rotr, S64);
 
     0x8b visit_f32_abs() => Op::FloatUn(FloatUn::Abs, S32);
     0x8c visit_f32_neg() => Op::FloatUn(FloatUn::Neg, S32);
@@ -410,13 +445,13 @@ operators! {
     0x90 visit_f32_nearest() => Op::FloatUn(FloatUn::Nearest, S32);
     0x91 visit_f32_sqrt() => Op::FloatUn(FloatUn::Sqrt, S32);
 
-    0x92 visit_f32_add() with Op::FloatBin[FloatBin::Add, S32];
-    0x93 visit_f32_sub() with Op::FloatBin[FloatBin::Sub, S32];
-    0x94 visit_f32_mul() with Op::FloatBin[FloatBin::Mul, S32];
-    0x95 visit_f32_div() with Op::FloatBin[FloatBin::Div, S32];
-    0x96 visit_f32_min() with Op::FloatBin[FloatBin::Min, S32];
-    0x97 visit_f32_max() with Op::FloatBin[FloatBin::Max, S32];
-    0x98 visit_f32_copysign() with Op::FloatBin[FloatBin::Copysign, S32];
+    0x92 visit_f32_add() with (FloatBin::Add, S32);
+    0x93 visit_f32_sub() with (FloatBin::Sub, S32);
+    0x94 visit_f32_mul() with (FloatBin::Mul, S32);
+    0x95 visit_f32_div() with (FloatBin::Div, S32);
+    0x96 visit_f32_min() with (FloatBin::Min, S32);
+    0x97 visit_f32_max() with (FloatBin::Max, S32);
+    0x98 visit_f32_copysign() with (FloatBin::Copysign, S32);
 
     0x99 visit_f64_abs() => Op::FloatUn(FloatUn::Abs, S64);
     0x9a visit_f64_neg() => Op::FloatUn(FloatUn::Neg, S64);
@@ -426,13 +461,13 @@ operators! {
     0x9e visit_f64_nearest() => Op::FloatUn(FloatUn::Nearest, S64);
     0x9f visit_f64_sqrt() => Op::FloatUn(FloatUn::Sqrt, S64);
 
-    0xa0 visit_f64_add() with Op::FloatBin[FloatBin::Add, S64];
-    0xa1 visit_f64_sub() with Op::FloatBin[FloatBin::Sub, S64];
-    0xa2 visit_f64_mul() with Op::FloatBin[FloatBin::Mul, S64];
-    0xa3 visit_f64_div() with Op::FloatBin[FloatBin::Div, S64];
-    0xa4 visit_f64_min() with Op::FloatBin[FloatBin::Min, S64];
-    0xa5 visit_f64_max() with Op::FloatBin[FloatBin::Max, S64];
-    0xa6 visit_f64_copysign() with Op::FloatBin[FloatBin::Copysign, S64];
+    0xa0 visit_f64_add() with (FloatBin::Add, S64);
+    0xa1 visit_f64_sub() with (FloatBin::Sub, S64);
+    0xa2 visit_f64_mul() with (FloatBin::Mul, S64);
+    0xa3 visit_f64_div() with (FloatBin::Div, S64);
+    0xa4 visit_f64_min() with (FloatBin::Min, S64);
+    0xa5 visit_f64_max() with (FloatBin::Max, S64);
+    0xa6 visit_f64_copysign() with (FloatBin::Copysign, S64);
 
     0xa7 visit_i32_wrap_i64() => Op::Wrap;
     0xa8 visit_i32_trunc_f32_s() => Op::Trunc { from: S32, to: S32, signed: true, sat: false };

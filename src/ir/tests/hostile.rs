@@ -6,6 +6,7 @@ use wasmparser::{BinaryReader, FrameKind, FrameStack, Validator, VisitOperator};
 
 use super::lower_all;
 use crate::error::Error;
+use crate::ir::alike::Alike;
 use crate::ir::decode::DEFAULT_FEATURES;
 use crate::ir::operators::{Ahead, Operators, Window};
 
@@ -262,6 +263,15 @@ impl Operators<'_> for Witness {
     }
 
     fn pushed(&mut self) {}
+
+    fn visit_alike<T: Alike>(
+        &mut self,
+        _: T,
+        immediate: T::Immediate,
+        alone: fn(&mut Self, T::Immediate) -> String,
+    ) -> String {
+        alone(self, immediate)
+    }
 }
 
 macro_rules! witness {
