@@ -91,6 +91,11 @@ const CODE_PER_BYTE: usize = 3;
 /// And a function, however small, has about so many bytes of it.
 const CODE_PER_FUNC: usize = 32;
 
+/// Room for the code of so many functions, whose bodies have so many bytes.
+pub(super) fn code_room(funcs: usize, bytes: usize) -> usize {
+    CODE_PER_BYTE * bytes + CODE_PER_FUNC * funcs
+}
+
 /// The largest module's code: offsets in it are 32-bit, calls reach as far as an `i32`.
 pub(super) const MAX_CODE: usize = i32::MAX as usize;
 
@@ -131,7 +136,7 @@ pub(crate) fn compile<I: Isa + Send>(
         costs: options.costs,
     };
     let size = bodies.size();
-    let room = CODE_PER_BYTE * size + CODE_PER_FUNC * bodies.len();
+    let room = code_room(bodies.len(), size);
     let mut all = Part::new(workers.pages.take(room)?, bodies.len(), size)?;
     if options.threads <= 1 {
         let mut worker = workers.take(options.isa);

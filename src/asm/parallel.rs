@@ -8,16 +8,16 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::code::LINE;
 use super::compile::Context;
-use super::driver::{CompileOptions, limit_code};
+use super::driver::{CompileOptions, code_room, limit_code};
 use super::isa::Isa;
 use super::map::PageBytes;
 use super::worker::{Gather, Listen, Part, Worker, Workers, check_size};
-use crate::error::{Error, try_reserve};
+use crate::error::{Error, try_reserve, try_with_capacity};
 use crate::ir::decode::{Bodies, Body};
 use crate::ir::module::ModuleInfo;
 
 /// Functions that a worker takes at a time hold about this many bytes of bodies.
-const BATCH_BYTES: usize = 64 * 1024;
+const BATCH_BYTES: usize = 32 * 1024;
 
 /// As [`super::driver::compile`]: appends to `all`, which has no function yet.
 pub(super) fn compile<I: Isa + Send>(
@@ -126,7 +126,9 @@ impl Batch {
         listen: Listen<'_>,
         last: bool,
     ) -> Result<Part<Vec<u8>>, Error> {
-        let mut part = Part::new(Vec::new(), self.bodies.len(), self.size)?;
+        let room = code_room(self.bodies.len(), self.size);
+        let code = try_with_capacity(room, "a module's code")?;
+        let mut part = Part::new(code, self.bodies.len(), self.size)?;
         for body in &self.bodies {
             worker.compile(cx, bytes, body, listen, &mut part)?;
         }
