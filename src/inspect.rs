@@ -131,8 +131,8 @@ fn inspect_for<I: Isa>(wasm: &[u8], options: InspectOptions) -> Result<Vec<Inspe
         let buf = seen.emitter.isa.buf();
         let records = func.records.iter();
         funcs.push(InspectedFunc {
-            index: func.index,
-            name: info.func_name(func.func_idx()).map(str::to_owned),
+            index: func.facts.index,
+            name: info.func_name(func.facts.func_idx()).map(str::to_owned),
             ir: FuncDisplay { module: info, func }.to_string(),
             records: records
                 .map(|record| (record.pos, format!("{:?}", record.op)))
@@ -174,9 +174,9 @@ fn pieces<I: Isa>(seen: &mut Seen<'_, I>) -> Vec<Piece> {
     };
     let mut pieces = Vec::new();
     if emitted.entry != 0 {
-        pieces.push(other(0, func.body_pos, "entry by reference"));
+        pieces.push(other(0, func.facts.body_pos, "entry by reference"));
     }
-    pieces.push(other(emitted.entry, func.body_pos, "prologue"));
+    pieces.push(other(emitted.entry, func.facts.body_pos, "prologue"));
     for (nth, start) in seen.starts.iter().enumerate() {
         // A loop that is written several times goes back to its first record.
         let mut later = seen.starts[nth..].iter().map(|other| other.record);
@@ -201,7 +201,7 @@ fn pieces<I: Isa>(seen: &mut Seen<'_, I>) -> Vec<Piece> {
     if emitted.switch as usize != seen.emitter.isa.buf().code().len() {
         pieces.push(other(
             emitted.switch,
-            func.body_pos,
+            func.facts.body_pos,
             "call from another instance",
         ));
     }

@@ -59,7 +59,7 @@ impl<I: Isa> Pass<'_, I> {
     #[inline(never)]
     pub(super) fn return_(&mut self) {
         let module = self.cx.module;
-        let ty = &module.types[self.func.ty as usize];
+        let ty = &module.types[self.func.facts.ty as usize];
         self.place_operands(ty.results(), ty.has_float_results(), Places::results());
         self.live = false;
         self.isa.buf().reserve();

@@ -180,7 +180,7 @@ impl<I: Isa> Emitter<I> {
         if cx.options.metered || cx.options.interruptible {
             try_renew(&mut st.checks, records, what)?;
         }
-        try_renew(&mut st.operands, func.max_height as usize, what)?;
+        try_renew(&mut st.operands, func.facts.max_height as usize, what)?;
         try_renew(&mut st.locals, func.locals.len(), what)?;
         try_renew(&mut st.targets, targets, what)
     }
@@ -217,10 +217,10 @@ impl<I: Isa> Pass<'_, I> {
         self.st.bounds.clear();
         self.st.checks.clear();
         let buf = self.isa.buf();
-        buf.wasm_pos = func.body_pos;
-        buf.sites.start(func.body_pos);
+        buf.wasm_pos = func.facts.body_pos;
+        buf.sites.start(func.facts.body_pos);
         buf.new_labels(func.labels.len());
-        let escapes = self.cx.module.escapes[func.func_idx().index()];
+        let escapes = self.cx.module.escapes[func.facts.func_idx().index()];
         let (switch, entry_label) = (buf.new_label(), buf.new_label());
         buf.reserve();
         if escapes {

@@ -73,7 +73,7 @@ impl<I: Isa> Pass<'_, I> {
     #[inline(never)]
     pub(super) fn begin(&mut self) {
         let func = self.func;
-        let leaf: &[Gpr] = if func.is_leaf() {
+        let leaf: &[Gpr] = if func.facts.is_leaf() {
             let spare = self.file.operands.intersection(RegSet::INTS).len() - MIN_OPERANDS;
             &self.file.leaf_pins[..spare.min(self.file.leaf_pins.len())]
         } else {
@@ -95,13 +95,13 @@ impl<I: Isa> Pass<'_, I> {
             pending: NONE,
         }));
         let mut ints = Heaviest::new(leaf.len() + self.file.saved_pins.len());
-        if func.floats {
+        if func.facts.floats {
             self.weigh::<true>(&mut ints);
         } else {
             self.weigh::<false>(&mut ints);
         }
         let saved = self.pin_ints(leaf, &ints);
-        if func.floats {
+        if func.facts.floats {
             self.pin_floats();
             self.lay_out::<true>(saved);
         } else {
@@ -132,7 +132,7 @@ impl<I: Isa> Pass<'_, I> {
     fn pin_floats(&mut self) {
         let mut floats = Heaviest::new(self.file.float_pins.len());
         // Every float register is caller-saved: each call costs a store and a load.
-        let least = self.func.call_weight.saturating_mul(2);
+        let least = self.func.facts.call_weight.saturating_mul(2);
         for (index, local) in (0u32..).zip(self.func.locals) {
             if local.ty.is_float() && local.ty != ValType::V128 && local.weight > least {
                 floats.offer(local.weight, index);
@@ -151,7 +151,7 @@ impl<I: Isa> Pass<'_, I> {
         state.reg = Some(reg);
         state.pinned = true;
         let cells = state.ty.cells();
-        let needs_home = reg.is_float() && !self.func.is_leaf();
+        let needs_home = reg.is_float() && !self.func.facts.is_leaf();
         let zeroed = self.func.locals[local as usize].zeroed();
         if zeroed {
             self.st.zeroed_pins.push(local);
@@ -188,7 +188,7 @@ impl<I: Isa> Pass<'_, I> {
         *allocatable = allocatable.without(regs);
         // A parameter that arrives in one of the registers stays there.
         let mut places = Places::params();
-        for index in 0..self.func.params {
+        for index in 0..self.func.facts.params {
             let place = places.next(self.func.locals[index as usize].ty);
             let Place::Int(at) = place else { continue };
             let reg = Reg::int(self.file.int_args[at]);
@@ -210,7 +210,7 @@ impl<I: Isa> Pass<'_, I> {
     /// saves (so many), return address. `FLOATS`: as for [`Self::weigh`].
     #[inline(always)]
     fn lay_out<const FLOATS: bool>(&mut self, saved: usize) {
-        let leaf = self.func.is_leaf();
+        let leaf = self.func.facts.is_leaf();
         let st = &mut self.st;
         st.zeroed.start = 8 * st.other_cells as i32;
         let homes = st.other_cells + st.zeroed.cells;
@@ -229,8 +229,8 @@ impl<I: Isa> Pass<'_, I> {
             other += size * i32::from(!zeroed);
         }
         st.operand_base = at;
-        st.operand_cell = if self.func.v128 { 16 } else { 8 };
-        at += st.operand_cell * self.func.max_height as i32;
+        st.operand_cell = if self.func.facts.v128 { 16 } else { 8 };
+        at += st.operand_cell * self.func.facts.max_height as i32;
         let saves = 8 * saved as i32;
         st.frame.size = ((at + saves) as u32 + 8).next_multiple_of(16);
         // Next to the return address, with what alignment leaves free below them.
@@ -248,7 +248,7 @@ impl<I: Isa> Pass<'_, I> {
         self.st.frame.full = interruptible.then(|| self.check(Checked::Entry));
         self.isa.prologue(&self.st.frame);
         if self.listened {
-            self.isa.call_listener(false, self.func.func_idx());
+            self.isa.call_listener(false, self.func.facts.func_idx());
         }
         self.zero_homes();
         self.take_params();
@@ -293,7 +293,7 @@ impl<I: Isa> Pass<'_, I> {
         let mut places = Places::params();
         self.st.moves.clear();
         let mut pinned_more = false;
-        for index in 0..self.func.params as usize {
+        for index in 0..self.func.facts.params as usize {
             let state = self.st.locals[index];
             let place = places.next(state.ty);
             if self.func.locals[index].weight == 0 {
@@ -338,7 +338,7 @@ impl<I: Isa> Pass<'_, I> {
     /// Loads pinned parameters that did not arrive in registers.
     fn load_pinned_params(&mut self) {
         let mut places = Places::params();
-        for index in 0..self.func.params as usize {
+        for index in 0..self.func.facts.params as usize {
             let state = self.st.locals[index];
             if let (Place::More(cell), Some(pin)) = (places.next(state.ty), state.pin()) {
                 self.isa.buf().reserve();
@@ -350,7 +350,7 @@ impl<I: Isa> Pass<'_, I> {
     /// Leaves the function; the results are in place.
     pub(super) fn leave_function(&mut self) {
         if self.listened {
-            self.isa.call_listener(true, self.func.func_idx());
+            self.isa.call_listener(true, self.func.facts.func_idx());
         }
         self.isa.epilogue(&self.st.frame);
     }

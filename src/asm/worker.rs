@@ -249,8 +249,8 @@ fn emit<I: Isa, B: Gather>(
     listen: Listen<'_>,
     part: &mut Part<B>,
 ) -> Result<(), Error> {
-    let pos = func.body_pos as usize;
-    let listened = listen.is_some_and(|listen| listen(func.func_idx()));
+    let pos = func.facts.body_pos as usize;
+    let listened = listen.is_some_and(|listen| listen(func.facts.func_idx()));
     let emitted = emitter.emit(cx, func, listened, None)?;
     let buf = emitter.isa.buf();
     part.bytes.align(buf.alignment as usize)?;
@@ -270,7 +270,7 @@ fn emit<I: Isa, B: Gather>(
         switch: start + emitted.switch,
         frame: emitted.frame,
         sites: part.sites.len() as u32,
-        body_pos: func.body_pos,
+        body_pos: func.facts.body_pos,
     });
     let relocs = buf.relocs.iter();
     part.relocs.extend(relocs.map(|reloc| Reloc {

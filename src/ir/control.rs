@@ -362,7 +362,7 @@ impl Recorder<'_> {
     }
 
     pub(super) fn note_call(&mut self) {
-        self.out.call_weight = self.out.call_weight.saturating_add(self.weight);
+        self.out.facts.call_weight = self.out.facts.call_weight.saturating_add(self.weight);
     }
 
     /// Whether the condition on top of the stack is known: then its record is taken back. If not,

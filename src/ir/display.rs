@@ -270,16 +270,16 @@ pub(crate) struct FuncDisplay<'a> {
 impl Display for FuncDisplay<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let Self { module, func } = self;
-        write!(f, "func {}", func.index)?;
-        if let Some(name) = module.func_name(func.func_idx()) {
+        write!(f, "func {}", func.facts.index)?;
+        if let Some(name) = module.func_name(func.facts.func_idx()) {
             write!(f, " ${name}")?;
         }
-        let ty = module.func_type(func.func_idx());
+        let ty = module.func_type(func.facts.func_idx());
         types(f, "param", ty.params())?;
         types(f, "result", ty.results())?;
-        write!(f, " height {}", func.max_height)?;
-        if func.call_weight != 0 {
-            write!(f, " calls {}", func.call_weight)?;
+        write!(f, " height {}", func.facts.max_height)?;
+        if func.facts.call_weight != 0 {
+            write!(f, " calls {}", func.facts.call_weight)?;
         }
         writeln!(f)?;
         for (number, local) in func.locals.iter().enumerate() {

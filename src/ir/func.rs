@@ -9,76 +9,64 @@ use crate::error::{OutOfMemory, try_reserve};
 /// One lowered function. The buffers are reused from function to function.
 #[derive(Debug, Default)]
 pub(crate) struct Func {
-    pub(crate) index: u32,
-    /// Index of its type in the type section.
-    pub(crate) ty: u32,
-    /// Offset of the body in the module.
-    pub(crate) body_pos: u32,
+    pub(crate) facts: Facts,
     pub(crate) records: Records,
     pub(crate) labels: Vec<Label>,
     /// Targets of all `br_table`s.
     pub(crate) targets: Vec<LabelIdx>,
     /// Parameters first. A function that declares very many has only those that it uses.
     pub(crate) locals: Vec<Local>,
+}
+
+/// What is known of a function as a whole.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Facts {
+    pub(crate) index: u32,
+    /// Index of its type in the type section.
+    pub(crate) ty: u32,
+    /// Offset of the body in the module.
+    pub(crate) body_pos: u32,
     /// How many of the locals are parameters.
     pub(crate) params: u32,
     /// Greatest number of operands on the stack.
     pub(crate) max_height: u32,
+    /// Sum of 8^depth (capped as in [`Local::weight`]) over all calls and builtins; 0: a leaf.
+    pub(crate) call_weight: u32,
     /// Whether some operand, local or label argument is a v128 (homes are two cells then).
     pub(crate) v128: bool,
     /// Whether some local may be a float or a v128.
     pub(crate) floats: bool,
-    /// Sum of 8^depth (capped as in [`Local::weight`]) over all calls and builtins; 0: a leaf.
-    pub(crate) call_weight: u32,
 }
 
-/// A lowered function as emission sees it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Lowered<'a> {
-    pub(crate) index: u32,
-    pub(crate) ty: u32,
-    pub(crate) body_pos: u32,
-    pub(crate) records: &'a [Record],
-    pub(crate) labels: &'a [Label],
-    pub(crate) targets: &'a [LabelIdx],
-    pub(crate) locals: &'a [Local],
-    pub(crate) params: u32,
-    pub(crate) max_height: u32,
-    pub(crate) v128: bool,
-    pub(crate) floats: bool,
-    pub(crate) call_weight: u32,
-}
-
-impl Func {
-    pub(crate) fn func_idx(&self) -> FuncIdx {
-        FuncIdx(self.index)
-    }
-
-    pub(crate) fn lowered(&self) -> Lowered<'_> {
-        Lowered {
-            index: self.index,
-            ty: self.ty,
-            body_pos: self.body_pos,
-            records: &self.records,
-            labels: &self.labels,
-            targets: &self.targets,
-            locals: &self.locals,
-            params: self.params,
-            max_height: self.max_height,
-            v128: self.v128,
-            floats: self.floats,
-            call_weight: self.call_weight,
-        }
-    }
-}
-
-impl Lowered<'_> {
+impl Facts {
     pub(crate) fn func_idx(&self) -> FuncIdx {
         FuncIdx(self.index)
     }
 
     pub(crate) fn is_leaf(&self) -> bool {
         self.call_weight == 0
+    }
+}
+
+/// A lowered function as emission sees it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lowered<'a> {
+    pub(crate) facts: Facts,
+    pub(crate) records: &'a [Record],
+    pub(crate) labels: &'a [Label],
+    pub(crate) targets: &'a [LabelIdx],
+    pub(crate) locals: &'a [Local],
+}
+
+impl Func {
+    pub(crate) fn lowered(&self) -> Lowered<'_> {
+        Lowered {
+            facts: self.facts,
+            records: &self.records,
+            labels: &self.labels,
+            targets: &self.targets,
+            locals: &self.locals,
+        }
     }
 }
 
@@ -97,8 +85,7 @@ pub(crate) struct Waiting {
 /// One of them, and where its lists are.
 #[derive(Debug)]
 struct Waits {
-    /// Without lists.
-    func: Lowered<'static>,
+    facts: Facts,
     records: Range<usize>,
     labels: Range<usize>,
     targets: Range<usize>,
@@ -121,13 +108,7 @@ impl Waiting {
             labels: append(&mut self.labels, &func.labels)?,
             targets: append(&mut self.targets, &func.targets)?,
             locals: append(&mut self.locals, &func.locals)?,
-            func: Lowered {
-                records: &[],
-                labels: &[],
-                targets: &[],
-                locals: &[],
-                ..func.lowered()
-            },
+            facts: func.facts,
             records: func.records.keep(),
         };
         try_reserve(&mut self.funcs, 1, WAITING)?;
@@ -143,7 +124,7 @@ impl Waiting {
             labels: &self.labels[waits.labels.clone()],
             targets: &self.targets[waits.targets.clone()],
             locals: &self.locals[waits.locals.clone()],
-            ..waits.func
+            facts: waits.facts,
         })
     }
 

@@ -48,9 +48,9 @@ impl LocalMap {
         validator: &mut FuncValidator<Arc<Resources>>,
         out: &mut Func,
     ) -> Result<(), Error> {
-        let params = module.types[out.ty as usize].params();
+        let params = module.types[out.facts.ty as usize].params();
         // Wasm allows a thousand parameters.
-        out.params = params.len() as u32;
+        out.facts.params = params.len() as u32;
         let (mut v128, mut floats) = (false, false);
         for (index, &ty) in (0..).zip(params) {
             out.locals.push(Local::new(index, ty, true));
@@ -58,7 +58,7 @@ impl LocalMap {
             floats |= ty.is_float();
         }
         self.groups.clear();
-        let mut end = out.params;
+        let mut end = out.facts.params;
         for _ in 0..reader.read_var_u32().map_err(invalid)? {
             let offset = reader.original_position();
             let count: u32 = reader.read().map_err(invalid)?;
@@ -78,15 +78,15 @@ impl LocalMap {
             end += count;
             self.groups.push((end, ty));
         }
-        let at = (out.body_pos, Some(out.index));
+        let at = (out.facts.body_pos, Some(out.facts.index));
         module.limits.check(EnforcedLimit::Locals, end.into(), at)?;
-        (out.v128, out.floats) = (v128, floats);
+        (out.facts.v128, out.facts.floats) = (v128, floats);
         self.sparse = end > MANY;
         if self.sparse {
-            out.locals.truncate(out.params as usize);
+            out.locals.truncate(out.facts.params as usize);
             std::mem::swap(&mut self.used, &mut out.locals);
             out.locals.clear();
-            self.start(out.params, end)?;
+            self.start(out.facts.params, end)?;
         }
         Ok(())
     }

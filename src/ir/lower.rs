@@ -14,7 +14,7 @@ use self::visit::Reading;
 use super::control::Frame;
 use super::decode::{Body, invalid, pos};
 use super::fuel::{Costs, Meter};
-use super::func::{Func, Label, LabelArgs};
+use super::func::{Facts, Func, Label, LabelArgs};
 use super::limits::EnforcedLimit;
 use super::locals::LocalMap;
 use super::module::ModuleInfo;
@@ -59,10 +59,13 @@ impl Lowering {
     ) -> Result<(), Error> {
         let range = body.range();
         let (start, end) = (range.start, range.end);
-        out.start(end - start)?;
-        out.index = body.index;
-        out.ty = body.ty;
-        out.body_pos = pos(start as u64);
+        let facts = Facts {
+            index: body.index,
+            ty: body.ty,
+            body_pos: pos(start as u64),
+            ..Facts::default()
+        };
+        out.start(facts, end - start)?;
 
         let validator = body.validator();
         let mut reader =
@@ -73,7 +76,7 @@ impl Lowering {
 
         let at = pos(reader.original_position());
         let budget = BUDGET + BUDGET_PER_BYTE * (end - start) as u64;
-        let locals = self.locals.declared(out.params);
+        let locals = self.locals.declared(out.facts.params);
         let mut recorder = Recorder::new(module, &mut self.frames, &mut self.locals, out);
         recorder.pos = at;
         let meter = match costs {
@@ -111,29 +114,12 @@ impl Func {
     /// # Errors
     ///
     /// If the host has no memory.
-    fn start(&mut self, bytes: usize) -> Result<(), OutOfMemory> {
-        let Self {
-            index: _,
-            ty: _,
-            body_pos: _,
-            records,
-            labels,
-            targets,
-            locals,
-            params: _,
-            max_height,
-            v128,
-            floats,
-            call_weight,
-        } = self;
-        labels.clear();
-        targets.clear();
-        locals.clear();
-        *max_height = 0;
-        *v128 = false;
-        *floats = false;
-        *call_weight = 0;
-        records.start(bytes)
+    fn start(&mut self, facts: Facts, bytes: usize) -> Result<(), OutOfMemory> {
+        self.facts = facts;
+        self.labels.clear();
+        self.targets.clear();
+        self.locals.clear();
+        self.records.start(bytes)
     }
 }
 
@@ -165,7 +151,7 @@ impl<'m> Recorder<'m> {
         locals: &'m mut LocalMap,
         out: &'m mut Func,
     ) -> Self {
-        let ty = TypeIdx(out.ty);
+        let ty = TypeIdx(out.facts.ty);
         let results = module.types[ty.index()].results();
         out.labels.push(Label {
             height: 0,
@@ -359,7 +345,7 @@ impl<'m> Lowerer<'m> {
     #[cold]
     fn too_deep(&mut self) -> wasmparser::Result<()> {
         let depth = u64::from(self.validator.control_stack_height());
-        let at = (self.recorder.pos, Some(self.recorder.out.index));
+        let at = (self.recorder.pos, Some(self.recorder.out.facts.index));
         let limits = &self.recorder.module.limits;
         if let Err(error) = limits.check(EnforcedLimit::Nesting, depth, at) {
             self.end_with(error);
@@ -415,7 +401,7 @@ impl<'m> Lowerer<'m> {
         if let Some(error) = self.failure.take() {
             return Err(error);
         }
-        self.recorder.out.max_height = self.max_height;
+        self.recorder.out.facts.max_height = self.max_height;
         self.recorder.locals.finish(self.recorder.out);
         let end = self.end();
         self.reader(end)

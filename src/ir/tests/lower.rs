@@ -66,7 +66,7 @@ fn labels_know_their_stack() {
         (1, LabelArgs::Params(TypeIdx(1)), 1),
     ];
     assert_eq!(labels, expected);
-    assert_eq!(func.max_height, 4);
+    assert_eq!(func.facts.max_height, 4);
 }
 
 #[test]
@@ -368,9 +368,9 @@ fn calls_and_builtins() {
         |i32.const 0|ref.null funcref|table.set 0|local.get 0|i32.const 1\
         |call_indirect 0 (type 0)|drop|drop|return";
     assert_eq!(records.join("|"), expected);
-    assert_eq!(func.call_weight, 8 + 3);
-    assert!(func.call_weight != 0);
-    assert_eq!(func.max_height, 2);
+    assert_eq!(func.facts.call_weight, 8 + 3);
+    assert!(func.facts.call_weight != 0);
+    assert_eq!(func.facts.max_height, 2);
 }
 
 #[test]
@@ -402,7 +402,7 @@ fn which_locals_are_zeroed() {
     );
     let zeroed: Vec<bool> = func.locals.iter().map(Local::zeroed).collect();
     assert_eq!(zeroed, [false, false, true, false, true, false, false]);
-    assert_eq!(func.params, 1);
+    assert_eq!(func.facts.params, 1);
 }
 
 #[test]
@@ -455,7 +455,7 @@ fn buffers_are_reused() {
             func.records.len(),
             func.targets.len(),
             func.locals.len(),
-            func.call_weight,
+            func.facts.call_weight,
         ));
     }
     assert_eq!(
@@ -463,7 +463,7 @@ fn buffers_are_reused() {
         [(7, 2, 1, 1), (2, 0, 1, 0), (3, 0, 3, 0), (1, 0, 0, 0)]
     );
     assert_eq!(func.labels.len(), 1);
-    assert_eq!(func.max_height, 0);
+    assert_eq!(func.facts.max_height, 0);
 }
 
 /// Whatever takes the stack to its greatest height, the frame has room for it.
@@ -493,14 +493,14 @@ fn every_operator_that_pushes_counts() {
                 (func (result i32) (i32.const 0))
                 (elem declare func 0))"
         );
-        assert_eq!(lower_wat(&wat).max_height, 3, "{push}");
+        assert_eq!(lower_wat(&wat).facts.max_height, 3, "{push}");
     }
     let several = "(module
         (func i32.const 0 call 1 drop drop drop drop)
         (func (result i32 i64 f64) unreachable))";
-    assert_eq!(lower_wat(several).max_height, 4);
+    assert_eq!(lower_wat(several).facts.max_height, 4);
     let dead = "(module (func unreachable i32.const 0 i32.const 0 drop drop))";
-    assert_eq!(lower_wat(dead).max_height, 0);
+    assert_eq!(lower_wat(dead).facts.max_height, 0);
 }
 
 #[test]

@@ -17,7 +17,7 @@ pub(super) fn verify(module: &ModuleInfo, func: &Func) {
     assert!(func.records.iter().is_sorted_by_key(|record| record.pos));
     for record in func.records.iter() {
         verifier.step(record.op);
-        assert!(verifier.height <= Some(func.max_height));
+        assert!(verifier.height <= Some(func.facts.max_height));
     }
     assert_eq!(verifier.height, None, "the last record leaves the function");
     let preds: Vec<u32> = func.labels.iter().map(|label| label.preds).collect();
@@ -161,7 +161,7 @@ impl Verifier<'_> {
                 self.height = None;
             }
             Op::Return => {
-                let ty = self.module.func_type(self.func.func_idx());
+                let ty = self.module.func_type(self.func.facts.func_idx());
                 self.effect(ty.results().len() as u32, 0);
                 self.height = None;
             }
