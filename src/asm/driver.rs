@@ -140,7 +140,7 @@ pub(crate) fn compile<I: Isa + Send>(
     let mut all = Part::new(workers.pages.take(room)?, bodies.len(), size)?;
     if options.threads <= 1 {
         let mut worker = workers.take(options.isa);
-        let mut batching = Batching::default();
+        let mut batching = Batching::new(size);
         let mut limited = 0;
         let mut limit = |funcs: &[FuncCode]| {
             let mut new = std::mem::replace(&mut limited, funcs.len())..funcs.len();

@@ -16,8 +16,13 @@ use crate::error::{Error, try_reserve, try_with_capacity};
 use crate::ir::decode::{Bodies, Body};
 use crate::ir::module::ModuleInfo;
 
-/// Functions that a worker takes at a time hold about this many bytes of bodies.
+/// Functions that a worker takes at a time hold about this many bytes of bodies; fewer near the end,
+/// where one waits for the other.
 const BATCH_BYTES: usize = 32 * 1024;
+const LEAST_BATCH_BYTES: usize = 8 * 1024;
+
+/// A batch is at most this part of what is left.
+const BATCHES_LEFT: usize = 8;
 
 /// As [`super::driver::compile`]: appends to `all`, which has no function yet.
 pub(super) fn compile<I: Isa + Send>(
@@ -94,18 +99,29 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// Cuts a module into batches. The code of each begins in a line of its own, on one thread too: a
 /// module's code does not depend on how many compile it.
-#[derive(Default)]
 pub(super) struct Batching {
     /// Bytes of the batch at hand.
     size: usize,
+    /// Bytes of the bodies behind it.
+    left: usize,
 }
 
 impl Batching {
+    /// Of bodies that have so many bytes.
+    pub(super) fn new(bytes: usize) -> Self {
+        Self {
+            size: 0,
+            left: bytes,
+        }
+    }
+
     /// Whether the next body begins another batch.
     pub(super) fn begins(&mut self, body: &Body) -> bool {
         let size = body.range().len();
-        let begins = self.size > 0 && self.size + size > BATCH_BYTES;
+        let most = (self.left / BATCHES_LEFT).clamp(LEAST_BATCH_BYTES, BATCH_BYTES);
+        let begins = self.size > 0 && self.size + size > most;
         self.size = if begins { size } else { self.size + size };
+        self.left = self.left.saturating_sub(size);
         begins
     }
 }
@@ -146,7 +162,7 @@ impl Batch {
 fn batches(bodies: Bodies<'_>) -> Result<Vec<Batch>, Error> {
     let what = "a module's functions";
     let mut batches: Vec<Batch> = Vec::new();
-    let mut batching = Batching::default();
+    let mut batching = Batching::new(bodies.size());
     for body in bodies {
         let body = body?;
         let begins = batching.begins(&body);
