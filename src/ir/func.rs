@@ -102,7 +102,7 @@ impl Waiting {
     ///
     /// # Errors
     ///
-    /// If the host has no memory.
+    /// If the host has no memory; nothing but [`Self::clear`] is to follow then.
     pub(crate) fn push(&mut self, func: &mut Func, bytes: usize) -> Result<(), OutOfMemory> {
         let waits = Waits {
             labels: append(&mut self.labels, &func.labels)?,
@@ -128,6 +128,7 @@ impl Waiting {
         })
     }
 
+    /// Forgets all, in `func` as well.
     pub(crate) fn clear(&mut self, func: &mut Func) {
         func.records.forget();
         self.funcs.clear();
