@@ -1,10 +1,10 @@
 //! Compiles a module's functions on several threads.
 //!
-//! Threads take batches of consecutive functions, in order, and copy each batch's code to its
-//! place as soon as all before it are known. So the code exists once, but for a few batches.
+//! Threads take batches of consecutive functions, in order, while others are still to be found, and
+//! copy each batch's code to its place as soon as all before it are known. So the code exists once,
+//! but for a few batches.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::code::LINE;
 use super::compile::Context;
@@ -12,7 +12,7 @@ use super::driver::{CompileOptions, code_room, limit_code};
 use super::isa::Isa;
 use super::map::PageBytes;
 use super::worker::{Gather, Listen, Part, Worker, Workers, check_size};
-use crate::error::{Error, try_reserve, try_with_capacity};
+use crate::error::{Error, OutOfMemory, try_reserve, try_with_capacity};
 use crate::ir::decode::{Bodies, Body};
 use crate::ir::module::ModuleInfo;
 
@@ -24,6 +24,8 @@ const LEAST_BATCH_BYTES: usize = 8 * 1024;
 /// A batch is at most this part of what is left.
 const BATCHES_LEFT: usize = 8;
 
+const BATCHES: &str = "a module's batches";
+
 /// As [`super::driver::compile`]: appends to `all`, which has no function yet.
 pub(super) fn compile<I: Isa + Send>(
     cx: &Context<'_>,
@@ -33,17 +35,11 @@ pub(super) fn compile<I: Isa + Send>(
     workers: &Workers<I>,
     mut all: Part<PageBytes>,
 ) -> Result<Part<PageBytes>, Error> {
-    let batches = batches(bodies)?;
-    let order = order(&batches);
-    let count = batches.len();
-    let batches: Vec<_> = batches
-        .into_iter()
-        .map(|batch| Mutex::new(Some(batch)))
-        .collect();
+    let threads = options.threads.min(1 + bodies.size() / BATCH_BYTES);
     let mut code = std::mem::take(&mut all.bytes);
     let joining = Mutex::new(Joining {
         module: cx.module,
-        waiting: (0..count).map(|_| None).collect(),
+        waiting: Vec::new(),
         next: 0,
         failed: None,
         end: 0,
@@ -52,30 +48,29 @@ pub(super) fn compile<I: Isa + Send>(
         homeless: Vec::new(),
         all,
     });
-    let taken = AtomicUsize::new(0);
+    let queue = Queue::default();
     let work = || {
         let mut worker = workers.take(options.isa);
-        while let Some(&at) = order.get(taken.fetch_add(1, Ordering::Relaxed)) {
-            let Some(batch) = lock(&batches[at]).take() else {
-                unreachable!("each batch is taken once");
-            };
+        while let Some((at, batch)) = queue.take() {
             if !lock(&joining).wants(at) {
                 continue;
             }
-            let last = at + 1 == count;
-            let part = batch.compile(&mut worker, cx, bytes, options.listen, last);
+            let part = batch.compile(&mut worker, cx, bytes, options.listen);
             lock(&joining).done(at, part);
             place(&joining);
         }
         workers.give(worker);
     };
     std::thread::scope(|scope| {
-        for _ in 1..options.threads.min(count) {
+        for _ in 1..threads {
             // A thread that cannot be had is done without.
             let _ = std::thread::Builder::new().spawn_scoped(scope, work);
         }
+        let found = find(bodies, &queue, &joining);
+        queue.close(found.is_err());
         work();
-    });
+        found
+    })?;
     let Joining {
         all,
         len,
@@ -90,6 +85,8 @@ pub(super) fn compile<I: Isa + Send>(
     for part in &homeless {
         code.extend_from_slice(part)?;
     }
+    // Nothing follows the last batch that would have to begin in a line of its own.
+    code.set_len(all.funcs.last().map_or(0, |func| func.end as usize));
     Ok(Part { bytes: code, ..all })
 }
 
@@ -127,6 +124,7 @@ impl Batching {
 }
 
 /// Consecutive functions.
+#[derive(Default)]
 struct Batch {
     /// Bytes of the bodies.
     size: usize,
@@ -140,7 +138,6 @@ impl Batch {
         cx: &Context<'_>,
         bytes: &[u8],
         listen: Listen<'_>,
-        last: bool,
     ) -> Result<Part<Vec<u8>>, Error> {
         let room = code_room(self.bodies.len(), self.size);
         let code = try_with_capacity(room, "a module's code")?;
@@ -149,45 +146,110 @@ impl Batch {
             worker.compile(cx, bytes, body, listen, &mut part)?;
         }
         worker.finish(cx, listen, &mut part)?;
-        if !last {
-            part.bytes.align(LINE)?;
-        }
+        part.bytes.align(LINE)?;
         Ok(part)
     }
 }
 
+/// Finds all bodies, a batch after the other, while other threads compile what is found.
+///
 /// # Errors
 ///
 /// Those of the bodies, or if the host has no memory.
-fn batches(bodies: Bodies<'_>) -> Result<Vec<Batch>, Error> {
-    let what = "a module's functions";
-    let mut batches: Vec<Batch> = Vec::new();
+fn find(bodies: Bodies<'_>, queue: &Queue, joining: &Mutex<Joining<'_>>) -> Result<(), Error> {
     let mut batching = Batching::new(bodies.size());
+    let mut batch = Batch::default();
+    let push = |batch: &mut Batch| {
+        lock(joining).expect_one_more()?;
+        queue.push(std::mem::take(batch))
+    };
     for body in bodies {
         let body = body?;
-        let begins = batching.begins(&body);
-        let size = body.range().len();
-        match batches.last_mut() {
-            Some(batch) if !begins => {
-                batch.size += size;
-                try_reserve(&mut batch.bodies, 1, what)?;
-                batch.bodies.push(body);
-            }
-            Some(_) | None => batches.push(Batch {
-                size,
-                bodies: vec![body],
-            }),
+        if batching.begins(&body) {
+            push(&mut batch)?;
         }
+        batch.size += body.range().len();
+        try_reserve(&mut batch.bodies, 1, BATCHES)?;
+        batch.bodies.push(body);
     }
-    Ok(batches)
+    Ok(push(&mut batch)?)
 }
 
-/// The order in which batches are compiled: huge functions first, lest one of them is what all
-/// wait for in the end.
-fn order(batches: &[Batch]) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..batches.len()).collect();
-    order.sort_by_key(|&at| std::cmp::Reverse(batches[at].size / (2 * BATCH_BYTES)));
-    order
+/// Batches that nobody has taken yet.
+#[derive(Default)]
+struct Queue {
+    batches: Mutex<Batches>,
+    /// There is one, or there will be no more.
+    news: Condvar,
+}
+
+#[derive(Default)]
+struct Batches {
+    /// By number; without those that are taken.
+    found: Vec<Option<Batch>>,
+    /// All before that one are taken.
+    next: usize,
+    /// Sizes and numbers of those with huge functions, the largest last: they are taken first, lest
+    /// one of them is what all wait for in the end.
+    huge: Vec<(usize, usize)>,
+    /// Whether there will be no more.
+    all: bool,
+}
+
+impl Batches {
+    fn take(&mut self) -> Option<(usize, Batch)> {
+        if let Some((_, at)) = self.huge.pop() {
+            return Some((at, self.found[at].take()?));
+        }
+        while let Some(batch) = self.found.get_mut(self.next) {
+            self.next += 1;
+            if let Some(batch) = batch.take() {
+                return Some((self.next - 1, batch));
+            }
+        }
+        None
+    }
+}
+
+impl Queue {
+    /// # Errors
+    ///
+    /// If the host has no memory.
+    fn push(&self, batch: Batch) -> Result<(), OutOfMemory> {
+        let batches = &mut *lock(&self.batches);
+        if batch.size > 2 * BATCH_BYTES {
+            try_reserve(&mut batches.huge, 1, BATCHES)?;
+            batches.huge.push((batch.size, batches.found.len()));
+            batches.huge.sort_unstable();
+        }
+        try_reserve(&mut batches.found, 1, BATCHES)?;
+        batches.found.push(Some(batch));
+        self.news.notify_one();
+        Ok(())
+    }
+
+    /// There will be no more; if the module is refused, those that there are do not count.
+    fn close(&self, refused: bool) {
+        let mut batches = lock(&self.batches);
+        if refused {
+            *batches = Batches::default();
+        }
+        batches.all = true;
+        self.news.notify_all();
+    }
+
+    /// Takes one, with its number; waits for one, if there is none yet.
+    fn take(&self) -> Option<(usize, Batch)> {
+        let mut batches = lock(&self.batches);
+        loop {
+            let taken = batches.take();
+            if taken.is_some() || batches.all {
+                return taken;
+            }
+            let woken = self.news.wait(batches);
+            batches = woken.unwrap_or_else(PoisonError::into_inner);
+        }
+    }
 }
 
 /// The code as it comes together.
@@ -214,6 +276,15 @@ impl<'c> Joining<'c> {
     /// Whether the batch is of interest: not if one before it has failed.
     fn wants(&self, at: usize) -> bool {
         self.failed.as_ref().is_none_or(|(failed, _)| at < *failed)
+    }
+
+    /// # Errors
+    ///
+    /// If the host has no memory.
+    fn expect_one_more(&mut self) -> Result<(), OutOfMemory> {
+        try_reserve(&mut self.waiting, 1, BATCHES)?;
+        self.waiting.push(None);
+        Ok(())
     }
 
     fn done(&mut self, at: usize, part: Result<Part<Vec<u8>>, Error>) {
@@ -316,6 +387,42 @@ mod tests {
         // There was no room for the last.
         assert_eq!((joined.len, joined.homeless), (7, vec![b"ddd".to_vec()]));
         assert_eq!(&room[..7], b"abbbbcc");
+    }
+
+    fn queue(sizes: &[usize]) -> Queue {
+        let queue = Queue::default();
+        for &size in sizes {
+            let bodies = Vec::new();
+            queue.push(Batch { size, bodies }).unwrap();
+        }
+        queue
+    }
+
+    #[test]
+    fn huge_batches_are_taken_first() {
+        let queue = queue(&[7, 3 * BATCH_BYTES, 8, 5 * BATCH_BYTES, BATCH_BYTES]);
+        queue.close(false);
+        let taken: Vec<usize> = std::iter::from_fn(|| Some(queue.take()?.0)).collect();
+        assert_eq!(taken, [3, 1, 0, 2, 4]);
+    }
+
+    #[test]
+    fn whoever_waits_for_a_batch_is_woken() {
+        for refused in [false, true] {
+            let queue = queue(&[]);
+            std::thread::scope(|scope| {
+                let takes = || std::iter::from_fn(|| queue.take()).count();
+                let threads = [(); 3].map(|()| scope.spawn(takes));
+                for size in 0..100 {
+                    let bodies = Vec::new();
+                    queue.push(Batch { size, bodies }).unwrap();
+                }
+                queue.close(refused);
+                let taken: usize = threads.map(|thread| thread.join().unwrap()).iter().sum();
+                assert!(taken == 100 || refused, "{taken}");
+            });
+            assert!(queue.take().is_none());
+        }
     }
 
     #[test]

@@ -214,6 +214,36 @@ fn machine_code() {
     }
 }
 
+/// Bodies are found while others are compiled: what is wrong with a late one comes first all the
+/// same, and the next module is none the worse for it.
+#[test]
+fn large_modules_with_a_malformed_last_body() {
+    let wasm = large();
+    // The last body, of 242 bytes, ends the module; its size stands before it.
+    let at = wasm.len() - 244;
+    assert_eq!(wasm[at..at + 2], [0xf2, 0x01]);
+    for guard in [false, true] {
+        let engine = |parallel| {
+            let mut config = Config::new();
+            config.signals_based_traps(guard);
+            Engine::new(config.parallel_compilation(parallel)).unwrap()
+        };
+        let engines = [engine(false), engine(true)];
+        for size in [0xf0, 0xf1, 0xf3, 0xf8] {
+            let mut bad = wasm.clone();
+            bad[at] = size;
+            let errors = engines.each_ref().map(|engine| {
+                let error = Module::new(engine, &bad).unwrap_err();
+                error.to_string()
+            });
+            assert_eq!(errors[0], errors[1]);
+        }
+        let whole = engines.each_ref();
+        let whole = whole.map(|engine| Module::new(engine, &wasm).unwrap());
+        assert!(whole[0].text() == whole[1].text());
+    }
+}
+
 #[test]
 fn averages() {
     let body = |size: usize| format!("(func {})", "nop ".repeat(size - 2));
