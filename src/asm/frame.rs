@@ -116,9 +116,8 @@ impl<I: Isa> Pass<'_, I> {
         let (mut zeroed, mut other) = (0, 0);
         for (index, local) in (0u32..).zip(self.func.locals) {
             let cells = if FLOATS { local.ty.cells() } else { 1 };
-            let used = local.weight > 0;
-            zeroed += cells * u32::from(used & !local.set_first);
-            other += cells * u32::from(used & local.set_first);
+            zeroed += cells * u32::from(local.zeroed());
+            other += cells * u32::from(local.set_first & (local.weight > 0));
             if !(FLOATS && local.ty.is_float()) {
                 ints.offer(local.weight, index);
             }
@@ -219,11 +218,10 @@ impl<I: Isa> Pass<'_, I> {
         for (state, local) in st.locals.iter_mut().zip(locals) {
             // Without a branch: who has a home cannot be foreseen.
             let float_home = FLOATS & local.ty.is_float() & !leaf;
-            let used = local.weight > 0;
-            let has_home = used & (!state.pinned | float_home);
+            let has_home = (local.weight > 0) & (!state.pinned | float_home);
             let cells = if FLOATS { local.ty.cells() as i32 } else { 1 };
             let size = 8 * cells * i32::from(has_home);
-            let zeroed = used & !local.set_first & !state.pinned;
+            let zeroed = local.zeroed() & !state.pinned;
             state.home = if zeroed { at } else { other };
             at += size * i32::from(zeroed);
             other += size * i32::from(!zeroed);

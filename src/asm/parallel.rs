@@ -11,7 +11,7 @@ use super::compile::Context;
 use super::driver::{CompileOptions, code_room, limit_code};
 use super::isa::Isa;
 use super::map::PageBytes;
-use super::worker::{Gather, Listen, Part, Worker, Workers, check_size};
+use super::worker::{CODE, Gather, Listen, Part, Worker, Workers, check_size};
 use crate::error::{Error, OutOfMemory, try_reserve, try_with_capacity};
 use crate::ir::decode::{Bodies, Body};
 use crate::ir::module::ModuleInfo;
@@ -140,7 +140,7 @@ impl Batch {
         listen: Listen<'_>,
     ) -> Result<Part<Vec<u8>>, Error> {
         let room = code_room(self.bodies.len(), self.size);
-        let code = try_with_capacity(room, "a module's code")?;
+        let code = try_with_capacity(room, CODE)?;
         let mut part = Part::new(code, self.bodies.len(), self.size)?;
         for body in &self.bodies {
             worker.compile(cx, bytes, body, listen, &mut part)?;
@@ -389,18 +389,17 @@ mod tests {
         assert_eq!(&room[..7], b"abbbbcc");
     }
 
-    fn queue(sizes: &[usize]) -> Queue {
-        let queue = Queue::default();
-        for &size in sizes {
-            let bodies = Vec::new();
-            queue.push(Batch { size, bodies }).unwrap();
-        }
-        queue
+    fn push(queue: &Queue, size: usize) {
+        let bodies = Vec::new();
+        queue.push(Batch { size, bodies }).unwrap();
     }
 
     #[test]
     fn huge_batches_are_taken_first() {
-        let queue = queue(&[7, 3 * BATCH_BYTES, 8, 5 * BATCH_BYTES, BATCH_BYTES]);
+        let queue = Queue::default();
+        for size in [7, 3 * BATCH_BYTES, 8, 5 * BATCH_BYTES, BATCH_BYTES] {
+            push(&queue, size);
+        }
         queue.close(false);
         let taken: Vec<usize> = std::iter::from_fn(|| Some(queue.take()?.0)).collect();
         assert_eq!(taken, [3, 1, 0, 2, 4]);
@@ -409,14 +408,11 @@ mod tests {
     #[test]
     fn whoever_waits_for_a_batch_is_woken() {
         for refused in [false, true] {
-            let queue = queue(&[]);
+            let queue = Queue::default();
             std::thread::scope(|scope| {
                 let takes = || std::iter::from_fn(|| queue.take()).count();
                 let threads = [(); 3].map(|()| scope.spawn(takes));
-                for size in 0..100 {
-                    let bodies = Vec::new();
-                    queue.push(Batch { size, bodies }).unwrap();
-                }
+                (0..100).for_each(|size| push(&queue, size));
                 queue.close(refused);
                 let taken: usize = threads.map(|thread| thread.join().unwrap()).iter().sum();
                 assert!(taken == 100 || refused, "{taken}");

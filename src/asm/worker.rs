@@ -118,7 +118,7 @@ const GROUP_BYTES: usize = 3000;
 /// At least so many groups, since in a small module the memory for one is seen.
 const GROUPS: usize = 4;
 
-const CODE: &str = "a module's code";
+pub(super) const CODE: &str = "a module's code";
 
 /// There is about one byte of sites, or one call to link, in so many bytes of real bodies.
 const BYTES_PER_SITE: usize = 4;

@@ -278,7 +278,7 @@ impl Display for FuncDisplay<'_> {
         types(f, "param", ty.params())?;
         types(f, "result", ty.results())?;
         write!(f, " height {}", func.facts.max_height)?;
-        if func.facts.call_weight != 0 {
+        if !func.facts.is_leaf() {
             write!(f, " calls {}", func.facts.call_weight)?;
         }
         writeln!(f)?;

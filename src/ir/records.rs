@@ -23,10 +23,8 @@ pub(crate) struct Record {
 #[derive(Debug, Default)]
 pub(crate) struct Records {
     buffer: Vec<Record>,
-    /// Where those end that are kept.
+    /// Where those end that are kept, and the function begins.
     kept: usize,
-    /// Where the function begins.
-    start: usize,
     len: usize,
 }
 
@@ -35,7 +33,7 @@ impl Deref for Records {
 
     #[inline]
     fn deref(&self) -> &[Record] {
-        &self.buffer[self.start..self.len]
+        &self.buffer[self.kept..self.len]
     }
 }
 
@@ -50,7 +48,7 @@ impl Records {
         /// Records that there is memory for at once: those of most functions.
         const FIRST: usize = 2048;
         const BYTES_PER_RECORD: usize = 2;
-        (self.start, self.len) = (self.kept, self.kept);
+        self.len = self.kept;
         let usual = FIRST.max(bytes / BYTES_PER_RECORD);
         // What earlier functions wrote need not be written again.
         if self.kept == 0 && self.buffer.capacity() < usual {
@@ -59,7 +57,7 @@ impl Records {
         Ok(())
     }
 
-    /// Keeps the records of the function. Returns where they are.
+    /// Keeps the records of the function, which is at its end. Returns where they are.
     pub(super) fn keep(&mut self) -> Range<usize> {
         debug_assert!(
             matches!(
@@ -68,8 +66,8 @@ impl Records {
             ),
             "a function ends with a jump"
         );
-        self.kept = self.len;
-        self.start..self.len
+        let start = std::mem::replace(&mut self.kept, self.len);
+        start..self.len
     }
 
     pub(super) fn kept(&self, at: Range<usize>) -> &[Record] {
@@ -117,7 +115,7 @@ impl Records {
     /// Takes back the last `count` records.
     #[inline(always)]
     pub(super) fn pop(&mut self, count: usize) {
-        debug_assert!(count <= self.len - self.start);
+        debug_assert!(count <= self.len - self.kept);
         self.len -= count;
     }
 
@@ -141,7 +139,7 @@ impl Records {
 
     /// Another operation in the place of a record.
     pub(super) fn replace(&mut self, at: usize, op: Op) {
-        self.buffer[self.start + at].op = op;
+        self.buffer[self.kept + at].op = op;
     }
 
     /// Takes back the last record but one.

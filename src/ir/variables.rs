@@ -79,6 +79,13 @@ impl Recorder<'_> {
         found
     }
 
+    /// Counts a use that writes the local, however many there are.
+    #[inline(always)]
+    fn use_to_set(&mut self, index: u32) -> LocalIdx {
+        let local = self.use_local(index, true);
+        local.unwrap_or_else(|| self.use_one_of_many(index, true))
+    }
+
     /// Whether the operand on top was just read from `local`.
     #[inline]
     fn just_read(&self, local: LocalIdx) -> bool {
@@ -109,8 +116,7 @@ impl Recorder<'_> {
         if !self.live() {
             return;
         }
-        let local = self.use_local(index, true);
-        let local = local.unwrap_or_else(|| self.use_one_of_many(index, true));
+        let local = self.use_to_set(index);
         if self.just_read(local) {
             self.unrecord(1);
         } else {
@@ -124,8 +130,7 @@ impl Recorder<'_> {
         if !self.live() {
             return;
         }
-        let local = self.use_local(index, true);
-        let local = local.unwrap_or_else(|| self.use_one_of_many(index, true));
+        let local = self.use_to_set(index);
         if !self.just_read(local) {
             self.record(Op::LocalTee(local));
         }

@@ -10,16 +10,17 @@ use pronto::{
 
 type Set = fn(EnforcedLimits, u64) -> EnforcedLimits;
 
+fn engine(limits: EnforcedLimits, guard: bool, parallel: bool) -> Engine {
+    let mut config = Config::new();
+    config.signals_based_traps(guard).enforced_limits(limits);
+    Engine::new(config.parallel_compilation(parallel)).unwrap()
+}
+
 /// An engine with one limit, for each way to compile.
 fn engines(limits: EnforcedLimits) -> impl Iterator<Item = Engine> {
     [(false, false), (false, true), (true, true)]
         .into_iter()
-        .map(move |(guard, parallel)| {
-            let mut config = Config::new();
-            config.signals_based_traps(guard).enforced_limits(limits);
-            config.parallel_compilation(parallel);
-            Engine::new(&config).unwrap()
-        })
+        .map(move |(guard, parallel)| engine(limits, guard, parallel))
 }
 
 fn exceeded(error: &Error) -> EnforcedLimitsError {
@@ -188,11 +189,7 @@ fn large() -> Vec<u8> {
 fn machine_code() {
     for wasm in [wat::parse_str(WAT).unwrap(), large()] {
         for guard in [false, true] {
-            let engine = |limits, parallel| {
-                let mut config = Config::new();
-                config.signals_based_traps(guard).enforced_limits(limits);
-                Engine::new(config.parallel_compilation(parallel)).unwrap()
-            };
+            let engine = |limits, parallel| engine(limits, guard, parallel);
             let free = Module::new(&engine(EnforcedLimits::new(), true), &wasm).unwrap();
             let size = free.text().len() as u64;
             for parallel in [false, true] {
@@ -223,12 +220,7 @@ fn large_modules_with_a_malformed_last_body() {
     let at = wasm.len() - 244;
     assert_eq!(wasm[at..at + 2], [0xf2, 0x01]);
     for guard in [false, true] {
-        let engine = |parallel| {
-            let mut config = Config::new();
-            config.signals_based_traps(guard);
-            Engine::new(config.parallel_compilation(parallel)).unwrap()
-        };
-        let engines = [engine(false), engine(true)];
+        let engines = [false, true].map(|parallel| engine(EnforcedLimits::new(), guard, parallel));
         for size in [0xf0, 0xf1, 0xf3, 0xf8] {
             let mut bad = wasm.clone();
             bad[at] = size;
